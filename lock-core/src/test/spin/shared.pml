@@ -1,112 +1,82 @@
-/* Shared locks (shared.md, beside this file): many readers or one writer, on the two seats of seats.pml. Each process takes the lock as a reader or as
- * a writer, as it likes, any number of times; any number of crashes, and of leases that run out under a living owner.
+/* Shared locks (PROTOCOL.md, "Readers") for the Spin model checker: many readers or one writer. Each process takes the lock as a reader or as a writer, as it
+ * likes, any number of times; any number of crashes, and of leases that run out under a living owner (it is frozen, or slow).
  *
- *   spin -a -DNP=3 shared.pml && gcc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -E -m8000000
+ *   spin -a -DNP=2 shared.pml && gcc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -E -m2000000
  *
- * Asserted: a valid writer is the only valid holder; a token is not smaller than that of a writer that came in before.
+ * Readers and writers take a seat of the lock, as in seats.pml. A reader also takes a reader slot, a lock of its own, has it count in the word "readers", and gives the seat
+ * back. A writer takes each slot that counts for a moment, and then sets their number to 0.
+ *
+ * Asserted: a valid writer is the only valid holder. A writer's token is greater than that of each holder before it; a reader's is not smaller than that of any writer
+ * before it. While nobody has or wants the lock, every byte is free, and the expiries that are left are those of the dead: so it can be taken again.
  *
  * What is in it, by -D switches:
- *   NP=n      processes, 2 or 3
- *   RECORDS   x.lock, takeover-x, shared-x-..., kernel byte 2. Without it nobody looks at records, and nothing depends on them
- *   HANDS     somebody removes any record at any moment. Implies RECORDS
- *   FOREIGN   also asserted: while a reader is valid, x.lock is there. For CR=0. Implies RECORDS
- *   LOSSY=n   the first n processes lose their bytes at any moment, without knowing (PROTOCOL.md, trap 1). Implies RECORDS, the cross-check
- *   OLD=n     the first n processes are of a version that knows no readers. Two faults where bytes are lost, too: see shared.md
+ *   NP=n      processes, 2 or 3; there are as many slots
  *   CR=n      no more than n crashes
+ *   LOSSY     the first process loses the byte of its slot at any moment, without knowing, and that of its seat while it comes in as a reader (PROTOCOL.md, trap 1). The
+ *             records of slots are the cross-check. What a writer loses is in seats.pml
  *
  * Each of these breaks one rule, and must make it fail (ModelTest runs them):
- *   NOLOOK        a reader does not look at the other seat after publishing
- *   EARLYLOOK     a reader looks before it publishes
- *   OLDMAXIMUM    a writer that saw the readers' expiry past takes seat 1 without a second look, after publishing
- *   ANYEXPIRY     seat 1 tried and taken whatever seat 0's expiry says
- *   WITHDRAW      a reader that leaves sets the readers' expiry to 0, though others may be there
- *   OVERWRITE     a reader publishes its own expiry, not the maximum
- *   MEMCOUNT      only the first reader takes the byte, the others are counted in memory
- *   UPGRADE       a reader that is the only one by the count becomes a writer
- *   NOCLOCKCHECK  no look at one's own clock at the end
- *   LATERENEW     a renewal counted though the lease had run out
- * with FOREIGN:
- *   NOHANDON      a representative that leaves deletes its record though there are others
- * and with LOSSY:
- *   NOCROSSCHECK  a record is never an objection
- *   NOCOUNT       a writer does not look at the count
- *   NOSCAN        a writer that sees the count does not look for the records of readers
- *   LATECOUNT     a reader counts itself after its last look at the expiry (before it, but after publishing, would do)
- *   NOENTRYCHECK  a reader does not look at the expiry once its record is linked
- *   ANYWORD       a reader takes any expiry, a writer's too, for one that covers it
- *   NOTOKEN       the record of a reader is covered whatever its token is
+ *   NODRAIN       a writer does not look at the slots
+ *   EARLYREAD     a writer compares the word with what it read after the last slot
+ *   PLAINZERO     a writer sets the number to 0 whatever the word is
+ *   NOGENERATION  the word has no change number
+ *   KEEPWORD      a reader in a slot that counts already does not write the word
+ *   LATESLOT      a reader takes its slot after it has given the seat back
+ *   EARLYLOOK     a reader looks at its clock before it registers
+ *   NOCLOCKCHECK  a reader does not look at its clock at the end
+ *   LATEPOP       a reader that leaves frees its slot before it has it not count any more
+ *   ANYPOP        a reader that leaves lowers the number though slots behind its own count
+ *   UPGRADE       a reader that is the only one that counts becomes a writer without leaving: it takes no seat
+ *   NEXTONLY      a reader tries the slots that count and the next one, and none behind that: one that is frozen in the first keeps all readers out
+ * These two break it together: either of them alone is covered by the other rule:
+ *   EARLYTOKEN    a reader reads the token before it looks at the other seat
+ *   NOTOKENLOOK   a reader does not look at the end whether its token still is the newest (without EARLYTOKEN nobody does here)
  *
- * What makes the model small enough to need no bounds: see seats.pml. Of the readers' expiry it is known whom it covers: those whose own expiry is not
- * after it. It is past only if the leases of all of them are over. The count is a set: who is counted, and whether some of the dead are. A reader that
- * takes seat 1 is a writer here.
+ * and with LOSSY:
+ *   NOSEATLOOK    a reader does not look at the end whether its expiry on the seat still is its own
+ *   LOSTPOP       a reader that leaves does not look whether its slot still is its own
+ *   NOCROSSCHECK  the record of a slot is never an objection
+ *
+ * What is stricter in the Java, and not needed here: a writer that finds a slot's expiry past takes the slot's seat 1, and looks again; a reader looks at the token at the end.
+ * Not in it: x.lock, which readers hand on from one to the next; other programs; a late renewal (rule 8); a reader that retakes a byte which it knows to be lost.
+ *
+ * What makes the model small enough to need no bounds: see seats.pml. Of the word's change number it is known whether the word was written since a process read it.
  */
 #ifndef NP
-#define NP 3
+#define NP 2
 #endif
-#ifdef LOSSY
-#ifndef RECORDS
-#define RECORDS
-#endif
-#endif
-#if defined(HANDS) || defined(FOREIGN)
-#ifndef RECORDS
-#define RECORDS
-#endif
-#endif
-#ifdef OLD
-#define ISOLD(p) ((p)<OLD)
-#else
-#define ISOLD(p) false
+#ifndef NS
+#define NS NP
 #endif
 
-#define GHOST (NP+1)       /* an expiry: its writer is dead, or does not know it any more */
-#define OVER  (NP+1)       /* a record: its process is dead, or it says that its lease is over */
-#define READERS (NP+2)     /* seat 0's expiry: the latest of all readers' (mark 0) */
+#define GHOST (NP+1)       /* an expiry: its writer is dead */
+#define OVER  (NP+1)       /* a record: its process is dead */
+#define SLOT(k) (2+(k))
 
-byte X0, S0, B1;           /* kernel byte 0: its exclusive owner, from 1, or the bits of those who share it; kernel byte 1: its owner */
-byte W[2]; bool F[2];      /* each seat's expiry: 0, its writer or READERS, and whether it is in the future */
-byte covers;               /* bits: the readers whose own expiry is not after the READERS' one */
-byte count; bool dead;     /* the word that counts readers: bits of those who are counted, and whether some of the dead are */
+byte B[2+NS];              /* kernel bytes of the seats and of the slots: the owner, from 1; 0 nobody */
+byte W[2+NS]; bool F[2+NS];/* their expiries: 0 or the writer, and whether it is in the future */
+byte count;                /* the word "readers": how many slots count. Its change number is in fresh */
+bool fresh[NP];            /* the word has not been written since this process read it */
 bool held[NP];             /* this process's handle says that it holds */
 bool sh[NP];               /* it is, or wants to be, a reader */
-bool on[NP];               /* it has published its expiry, and not yet withdrawn it */
-bool expd[NP];             /* its lease has run out, by its own clock */
-byte saw[NP];              /* of an expiry that it has read: see EXACT and ZERO; 0 if it has changed since */
+bool on[NP], expd[NP];     /* it has published its expiry on a seat, and not withdrawn it; that lease has run out, by its own clock */
+bool son[NP], sexp[NP];    /* the same for a slot */
+byte saw[NP];              /* of seat 1's expiry, as it has read it: see EXACT and ZERO; 0 if it has changed since */
 byte drawn, older[NP];     /* bits: who has a token; whose are older than one's own */
 byte late;                 /* bits: who has a token, and a newer one has come in before it */
-#ifdef RECORDS
-byte R[2]; bool ofReader;  /* record at x.lock and at takeover-x: 0 none, or whose; whether the one at x.lock is a reader's */
-byte shared;               /* bits: the readers that have a record shared-x-... */
-byte B2;                   /* kernel byte 2: the reader that may change x.lock */
+#ifdef LOSSY
+byte R[NS];                /* record reader-k of each slot: 0 none, or whose */
+#endif
+#ifdef EARLYTOKEN
+byte newest;               /* bits: readers whose token still is the newest */
 #endif
 
 #define ME (me+1)
 #define BIT(p) (1<<(p))
-#define VALID(p) (held[p] && !expd[p])
-#define ALIVE(r) ((r)>0 && (r)<=NP && on[(r)-1] && !expd[(r)-1])
-#define PAST(s) (W[s]==0 || !F[s])
-#define UP(p) (on[p] && !expd[p])
-#if NP==2
-#define COVERED ((covers&1) && UP(0) || (covers&2) && UP(1))
-#else
-#define COVERED ((covers&1) && UP(0) || (covers&2) && UP(1) || (covers&4) && UP(2))
-#endif
-#ifdef RECORDS
-#ifdef NOCROSSCHECK
-#define VOUCHES(x) false
-#else
-#define VOUCHES(x) ALIVE(R[x])
-#endif
-#if defined(NOCROSSCHECK) || defined(NOSCAN)
-#define READERSVOUCH false
-#elif NP==2
-#define READERSVOUCH ((shared&1) && UP(0) || (shared&2) && UP(1))
-#else
-#define READERSVOUCH ((shared&1) && UP(0) || (shared&2) && UP(1) || (shared&4) && UP(2))
-#endif
-#endif
-
-#define CLASH(p,q) (VALID(p) && VALID(q) && !(sh[p] && sh[q]))
+#define READS(p) (held[p] && sh[p] && !sexp[p])
+#define WRITES(p) (held[p] && !sh[p] && !expd[p])
+#define PAST(x) (W[x]==0 || !F[x])
+#define CLASH(p,q) (WRITES(p) && (WRITES(q) || READS(q)) || READS(p) && WRITES(q))
 inline never_two() {
 #if NP==2
   assert(!CLASH(0,1))
@@ -122,445 +92,412 @@ inline forget() {      /* my token is of no interest any more */
   older[2]=older[2] & ~BIT(me);
 #endif
 }
-inline draw() { forget(); older[me]=drawn; drawn=drawn|BIT(me) }
-inline dropbytes() {
-  X0 = (X0==ME -> 0 : X0); S0=S0 & ~BIT(me); B1 = (B1==ME -> 0 : B1);
-#ifdef RECORDS
-  B2 = (B2==ME -> 0 : B2)
+/* A reader reads the newest token: it is not older than any that was drawn. */
+inline draw() {
+  forget(); older[me]=drawn; drawn=drawn|BIT(me);
+#ifdef EARLYTOKEN
+  newest = (sh[me] -> newest|BIT(me) : 0)
 #endif
 }
-inline abandon() {     /* what it has published and written means nothing any more */
-  held[me]=false; expd[me]=false; on[me]=false; forget(); covers=covers & ~BIT(me);
-  if :: count & BIT(me) -> count=count & ~BIT(me); dead=true :: else fi;
-  if :: W[0]==ME -> W[0]=GHOST :: else fi; if :: W[1]==ME -> W[1]=GHOST :: else fi;
-#ifdef RECORDS
-  if :: R[0]==ME -> R[0]=OVER; ofReader=false :: else fi; if :: R[1]==ME -> R[1]=OVER :: else fi;
-  shared=shared & ~BIT(me); atl=false;
+inline written() {     /* the word has changed */
+#ifdef NOGENERATION
+  skip
+#else
+  fresh[0]=false; fresh[1]=false;
+#if NP>2
+  fresh[2]=false
 #endif
-  sh[me]=false; s=0; clearing=false; saw[me]=0
+#endif
 }
-inline die() { abandon(); dropbytes() }
+inline readword() { c=count; fresh[me]=true }
+#ifdef NOGENERATION
+#define UNCHANGED (count==c)
+#else
+#define UNCHANGED fresh[me]
+#endif
+
+inline drop(x) {
+  if :: B[x]==ME -> B[x]=0 :: else fi; if :: W[x]==ME -> W[x]=GHOST :: else fi
+}
+inline die() {
+  held[me]=false; sh[me]=false; expd[me]=false; on[me]=false; son[me]=false; sexp[me]=false; fresh[me]=false; saw[me]=0; forget();
+  drop(0); drop(1); drop(2); drop(3);
+#if NS>2
+  drop(4);
+#endif
+#ifdef LOSSY
+  R[0] = (R[0]==ME -> OVER : R[0]); R[1] = (R[1]==ME -> OVER : R[1]);
+#if NS>2
+  R[2] = (R[2]==ME -> OVER : R[2]);
+#endif
+#endif
+  s=0; k=0; c=0; i=0; clearing=false
+}
 #ifndef CR
 #define MAYDIE true
 #else
 byte crashes;
 #define MAYDIE crashes<CR -> crashes++
 #endif
-/* At each step it may be killed instead: the kernel drops its bytes, what is in table and directory stays. It is then another process. */
+/* At each step it may be killed instead: the kernel drops its bytes, the expiries and the word stay. It is then another process. */
 #define DIE :: atomic { MAYDIE -> die(); goto idle }
 
-#define RUNOUT(p) :: atomic { on[p]&&!expd[p] -> expd[p]=true; if ::W[0]==(p)+1->F[0]=false::else fi; if ::W[1]==(p)+1->F[1]=false::else fi }
+#define LAPSE(p,x) if :: W[x]==(p)+1 -> F[x]=false :: else fi
+#if NS==2
+#define LAPSESLOT(p) LAPSE(p,2); LAPSE(p,3)
+#else
+#define LAPSESLOT(p) LAPSE(p,2); LAPSE(p,3); LAPSE(p,4)
+#endif
+#define RUNOUT(p) \
+  :: atomic { on[p]&&!expd[p] -> expd[p]=true; LAPSE(p,0); LAPSE(p,1) } \
+  :: atomic { son[p]&&!sexp[p] -> sexp[p]=true; LAPSESLOT(p) }
+#define GONESEAT(x) :: atomic { F[x] && (W[x]==GHOST || W[x]!=0 && expd[W[x]-1]) -> F[x]=false }
+#define GONESLOT(x) :: atomic { F[x] && (W[x]==GHOST || W[x]!=0 && sexp[W[x]-1]) -> F[x]=false }
+/* What a process saw of an expiry: the value that it still has; a 0, which may come back. */
+#define EXACT(x) (1+2*(x))
+#define ZERO(x)  (2+2*(x))
+inline touched(x) {
+  saw[0] = (saw[0]==EXACT(x) -> 0 : saw[0]); saw[1] = (saw[1]==EXACT(x) -> 0 : saw[1]);
+#if NP>2
+  saw[2] = (saw[2]==EXACT(x) -> 0 : saw[2])
+#endif
+}
+inline put(x) { W[x]=ME; F[x]=true; touched(x) }        /* an expiry is written */
+inline see(x) { if :: W[x]==0 -> saw[me]=ZERO(x) :: else -> saw[me]=EXACT(x) fi }
+#define SAME(x) (saw[me]==EXACT(x) || saw[me]==ZERO(x) && W[x]==0)
+#ifdef LOSSY
+#define ALIVE(r) ((r)>0 && (r)<=NP && son[(r)-1] && !sexp[(r)-1])
+#ifdef NOCROSSCHECK
+#define VOUCHES(k) false
+#else
+#define VOUCHES(k) ALIVE(R[k])
+#endif
+/* What the expiry is when the byte of slot i is requested. If no bytes are lost, nobody else writes there. */
+#define SEESLOT(i) see(SLOT(i));
+#else
+#define SEESLOT(i)
+#endif
+#if NP==2
+#define READERS ((sh[0]->1:0)|(sh[1]->2:0))
+#else
+#define READERS ((sh[0]->1:0)|(sh[1]->2:0)|(sh[2]->4:0))
+#endif
+/* Last of all: the handle is valid from here on. Readers may come in in any order among themselves. */
+inline enter() {
+  held[me]=true; never_two();
+  assert((late & BIT(me))==0);
+  if :: sh[me] -> late = late | (older[me] & ~READERS) :: else -> late = late | older[me] fi
+}
+
+#define withdraw() if :: on[me] && W[s]==ME -> W[s]=0; F[s]=false; touched(s) :: else fi; on[me]=false; expd[me]=false
+#define leaving() \
+  if :: atomic { readword() } DIE fi; \
+  OWNSLOT \
+  if \
+  :: atomic { POPS && UNCHANGED -> written(); fresh[me]=false; count=k; c=0 } \
+  :: atomic { !(POPS && UNCHANGED) -> fresh[me]=false; c=0 } \
+  DIE \
+  fi
+#ifdef ANYPOP
+#define POPS (c>k)
+#else
+#define POPS (c==k+1)
+#endif
+#if defined(LOSSY) && !defined(LOSTPOP)
+#define OWNSLOT if :: W[SLOT(k)]==ME :: atomic { W[SLOT(k)]!=ME -> fresh[me]=false; c=0; goto freeslot } DIE fi;
+#else
+#define OWNSLOT
+#endif
+#ifdef LOSSY
+#define UNLINK if :: atomic { R[k] = (R[k]==ME -> 0 : R[k]) } DIE fi;
+#else
+#define UNLINK
+#endif
+#define freeslot() \
+  UNLINK \
+  if :: atomic { if :: W[SLOT(k)]==ME -> W[SLOT(k)]=0; F[SLOT(k)]=false; touched(SLOT(k)) :: else fi; son[me]=false; sexp[me]=false } DIE fi; \
+  if :: atomic { if :: B[SLOT(k)]==ME -> B[SLOT(k)]=0 :: else fi; KEEP_K } DIE fi
+#ifdef LATEPOP
+#define KEEP_K skip
+#else
+#define KEEP_K k=0
+#endif
+
+proctype P(byte me) {
+  byte s, k, c, i; bool clearing;
+idle:
+  if                                                        /* rules 2 and 7: seat 1 only if seat 0's expiry is past */
+  :: atomic { B[0]==0 -> B[0]=ME; s=0; goto hasbyte }
+  :: atomic { B[0]!=0 && PAST(0) -> see(1) }
+  :: atomic { W[1]!=0 -> goto clear }                       /* what a former successor left */
+  DIE
+  fi;
+  if
+  :: atomic { B[1]==0 -> B[1]=ME; s=1 }
+  :: atomic { B[1]!=0 -> saw[me]=0; goto idle }
+  DIE
+  fi;
+hasbyte:
+  if                                                        /* rule 3 */
+  :: atomic { s==0 -> put(0); expd[me]=false; on[me]=true }
+  :: atomic { s==1 && SAME(1) -> saw[me]=0; put(1); expd[me]=false; on[me]=true }
+  :: atomic { s==1 && !SAME(1) -> saw[me]=0; goto freebyte }
+  DIE
+  fi;
+#ifdef EARLYTOKEN
+  if :: atomic { sh[me]=true; draw() } :: true DIE fi;      /* as a reader, or as a writer */
+#endif
+look:
+  if
+  :: atomic { PAST(1-s) }
+  :: atomic { s==1 && !PAST(0) -> goto giveback }
+  :: atomic { s==0 && !PAST(1) -> clearing=true; goto giveback }
+  DIE
+  fi;
+  if
+#ifdef EARLYTOKEN
+  :: atomic { sh[me] -> goto readin }
+  :: atomic { !sh[me] -> readword() }
+#else
+  :: atomic { sh[me]=true; goto readin }
+  :: atomic { readword() }
+#endif
+  DIE
+  fi;
+
+/* ---- a writer ---- */
+drain:                                                      /* it takes each slot that counts for a moment */
+#ifndef NODRAIN
+  if
+  :: atomic { i<c && B[SLOT(i)]==0 -> B[SLOT(i)]=ME; W[SLOT(i)]=0; F[SLOT(i)]=false; touched(SLOT(i)) }
+  :: atomic { i<c && B[SLOT(i)]!=0 -> goto refused }
+  :: atomic { i>=c -> goto drained }
+  DIE
+  fi;
+#ifdef LOSSY
+  if                                                        /* the record is the cross-check */
+  :: atomic { !VOUCHES(i) -> R[i]=0; B[SLOT(i)] = (B[SLOT(i)]==ME -> 0 : B[SLOT(i)]); i++; goto drain }
+  :: atomic { VOUCHES(i) -> B[SLOT(i)] = (B[SLOT(i)]==ME -> 0 : B[SLOT(i)]); goto giveback }
+  DIE
+  fi;
+#else
+  if :: atomic { B[SLOT(i)]=0; i++; goto drain } DIE fi;
+#endif
+refused:
+  if
+  :: atomic { PAST(SLOT(i)) -> i++; goto drain }            /* frozen: passed over, as by seat 1 */
+  :: atomic { !PAST(SLOT(i)) -> goto giveback }
+  DIE
+  fi;
+#endif
+drained:
+#ifdef EARLYREAD
+  if :: atomic { readword() } DIE fi;
+#endif
+  if
+  :: atomic { c==0 -> fresh[me]=false; i=0 }
+#ifdef PLAINZERO
+  :: atomic { c!=0 -> written(); count=0; c=0; i=0 }
+#else
+  :: atomic { c!=0 && UNCHANGED -> written(); fresh[me]=false; count=0; c=0; i=0 }
+  :: atomic { c!=0 && !UNCHANGED -> goto giveback }
+#endif
+  DIE
+  fi;
+  if :: atomic { draw() } DIE fi;
+  if                                                        /* rule 4: the clock again, last of all */
+  :: atomic { !expd[me] -> enter() }
+  :: atomic { expd[me] -> goto giveback }
+  DIE
+  fi;
+writes:
+  if
+  :: atomic { never_two(); held[me]=false; goto giveback }
+  :: atomic { !expd[me] -> skip }                           /* renew: the clock, the expiry, the clock */
+  DIE
+  fi;
+  if :: atomic { put(s) } DIE fi;
+  if
+  :: atomic { expd[me] -> held[me]=false; goto giveback }
+  :: atomic { !expd[me] -> goto writes }
+  DIE
+  fi;
+
+/* ---- a reader ---- */
+readin:
+  if :: atomic { readword() } DIE fi;
+#ifdef LATESLOT
+  if :: atomic { c<NS -> k=c; draw() } :: atomic { c>=NS -> k=0; draw() } DIE fi;
+#else
+takeslot:                                                   /* one that counts and is free, or the next one; behind one that is not free there is another */
+  if
+  :: atomic { B[SLOT(0)]==0 -> SEESLOT(0) B[SLOT(0)]=ME; k=0 }
+#ifdef NEXTONLY
+  :: atomic { c>=1 && B[SLOT(1)]==0 -> SEESLOT(1) B[SLOT(1)]=ME; k=1 }
+#else
+  :: atomic { (c>=1 || B[SLOT(0)]!=0) && B[SLOT(1)]==0 -> SEESLOT(1) B[SLOT(1)]=ME; k=1 }
+#endif
+#if NS>2
+#ifdef NEXTONLY
+  :: atomic { c>=2 && B[SLOT(2)]==0 -> SEESLOT(2) B[SLOT(2)]=ME; k=2 }
+#else
+  :: atomic { (c>=2 || B[SLOT(1)]!=0) && B[SLOT(2)]==0 -> SEESLOT(2) B[SLOT(2)]=ME; k=2 }
+#endif
+#endif
+#ifdef NEXTONLY
+  :: atomic { c==0 && B[SLOT(0)]!=0 -> assert(!sexp[B[SLOT(0)]-1]); goto giveback }
+#endif
+  DIE
+  fi;
+#ifdef LOSSY
+  if
+  :: atomic { SAME(SLOT(k)) || W[SLOT(k)]==0 -> saw[me]=0; put(SLOT(k)); sexp[me]=false; son[me]=true }
+  :: atomic { !SAME(SLOT(k)) && W[SLOT(k)]!=0 -> saw[me]=0; goto freeslot }
+  DIE
+  fi;
+  if
+  :: atomic { !VOUCHES(k) -> R[k]=ME }
+  :: atomic { VOUCHES(k) -> goto freeslot }
+  DIE
+  fi;
+  if :: W[SLOT(k)]==ME :: atomic { W[SLOT(k)]!=ME -> goto freeslot } DIE fi;
+#else
+  if :: atomic { put(SLOT(k)); sexp[me]=false; son[me]=true } DIE fi;
+#endif
+#ifndef EARLYTOKEN
+  if :: atomic { draw() } DIE fi;
+#endif
+#endif
+#ifdef EARLYLOOK
+  if :: atomic { !expd[me] } :: atomic { expd[me] -> goto freeslot } DIE fi;
+#endif
+  if                                                        /* each registration writes the word */
+#ifdef KEEPWORD
+  :: atomic { UNCHANGED && k<c -> fresh[me]=false; c=0 }
+  :: atomic { UNCHANGED && k>=c -> written(); fresh[me]=false; count=k+1; c=0 }
+#else
+  :: atomic { UNCHANGED -> written(); fresh[me]=false; count=(c>k -> c : k+1); c=0 }
+#endif
+  :: atomic { !UNCHANGED -> goto freeslot }
+  DIE
+  fi;
+#if defined(EARLYTOKEN) && !defined(NOTOKENLOOK)
+  if :: atomic { newest & BIT(me) } :: atomic { !(newest & BIT(me)) -> goto leave } DIE fi;
+#endif
+#if defined(LOSSY) && !defined(NOSEATLOOK)
+  if :: W[s]==ME :: atomic { W[s]!=ME -> goto leave } DIE fi;  /* nobody has had the seat since: whoever comes now finds our slot */
+#endif
+  if                                                        /* the clock, last of all */
+#if defined(NOCLOCKCHECK) || defined(EARLYLOOK)
+  :: atomic { enter() }
+#elif defined(LATESLOT)
+  :: atomic { !expd[me] }
+  :: atomic { expd[me] -> goto leave }
+#else
+  :: atomic { !expd[me] && !sexp[me] -> enter() }
+  :: atomic { expd[me] || sexp[me] -> goto leave }
+#endif
+  DIE
+  fi;
+  if :: atomic { withdraw() } DIE fi;
+  if :: atomic { if :: B[s]==ME -> B[s]=0 :: else fi; s=0 } DIE fi;
+#ifdef LATESLOT
+  if :: atomic { B[SLOT(k)]==0 -> B[SLOT(k)]=ME } :: atomic { B[SLOT(k)]!=0 -> goto leave } DIE fi;
+  if :: atomic { put(SLOT(k)); sexp[me]=false; son[me]=true } DIE fi;
+  if :: atomic { enter() } DIE fi;
+#endif
+reads:
+  if
+  :: atomic { never_two(); held[me]=false; goto leave }
+  :: atomic { !sexp[me] -> skip }                           /* renew: the clock, the expiry, the clock */
+#ifdef UPGRADE
+  :: atomic { !sexp[me] && count==k+1 && k==0 && sh[me] -> held[me]=false; sh[me]=false; draw(); enter() }
+#endif
+  DIE
+  fi;
+#ifdef LOSSY
+  if :: atomic { W[SLOT(k)]==ME -> put(SLOT(k)) } :: atomic { W[SLOT(k)]!=ME -> held[me]=false; goto leave } DIE fi;
+#else
+  if :: atomic { put(SLOT(k)) } DIE fi;
+#endif
+  if
+  :: atomic { sexp[me] -> held[me]=false; goto leave }
+  :: atomic { !sexp[me] -> goto reads }
+  DIE
+  fi;
+leave:                                                      /* its slot does not count any more, if it is the last one that counts */
+#ifdef LATEPOP
+  freeslot(); leaving();
+  goto giveback;
+#else
+  leaving();
+#endif
+freeslot:
+  freeslot();
+
+/* ---- both ---- */
+giveback:                                                   /* the seat: expiry to 0, if it still is what was published; free the byte */
+  if :: atomic { withdraw() } DIE fi;
+freebyte:
+  if
+  :: atomic { if :: B[s]==ME -> B[s]=0 :: else fi; forget(); sh[me]=false; fresh[me]=false; s=0; k=0; c=0; i=0;
+     if :: clearing -> clearing=false; goto clear :: else -> goto idle fi }
+  DIE
+  fi;
+clear:                                                      /* byte 1 alone: its owner is gone */
+  if :: atomic { see(1) } DIE fi;
+  if :: atomic { B[1]==0 -> B[1]=ME; s=1 } :: atomic { B[1]!=0 -> saw[me]=0; goto idle } DIE fi;
+  if
+  :: atomic { SAME(1) -> W[1]=0; F[1]=false; touched(1); saw[me]=0 }
+  :: atomic { !SAME(1) -> saw[me]=0 }
+  DIE
+  fi;
+  if :: atomic { if :: B[1]==ME -> B[1]=0 :: else fi; saw[me]=0; s=0; goto idle } DIE fi
+}
+#define FREE(x) (B[x]==0 && (W[x]==0 || W[x]==GHOST))
+#if NP==2
+#define ALLIDLE
+#else
+#define ALLIDLE && (P[3]@idle)
+#endif
+#if NS==2
+#define FREE_4
+#else
+#define FREE_4 && FREE(4)
+#endif
 /* Any lease may run out at any moment: its owner is frozen, or slow. */
-active proctype clock() {
+proctype clock() {
   do
   RUNOUT(0)
   RUNOUT(1)
 #if NP>2
   RUNOUT(2)
 #endif
-  /* the readers' expiry, once that of each of them has; what the dead left behind, and what was renewed too late */
-  :: atomic { F[0] && W[0]==READERS && !COVERED -> F[0]=false }
-  :: atomic { F[0] && (W[0]==GHOST || W[0]!=0 && W[0]<=NP && expd[W[0]-1]) -> F[0]=false }
-  :: atomic { F[1] && (W[1]==GHOST || W[1]!=0 && expd[W[1]-1]) -> F[1]=false }
+  /* what the dead left behind, and what was renewed too late, runs out as well */
 #ifdef LOSSY
-  :: atomic { X0==1 || (S0&1) -> X0 = (X0==1 -> 0 : X0); S0=S0 & ~1 }
-  :: atomic { B1==1 -> B1=0 }
-  :: atomic { B2==1 -> B2=0 }
-#if LOSSY>1
-  :: atomic { X0==2 || (S0&2) -> X0 = (X0==2 -> 0 : X0); S0=S0 & ~2 }
-  :: atomic { B1==2 -> B1=0 }
-  :: atomic { B2==2 -> B2=0 }
+  :: atomic { B[SLOT(0)]==1 && son[0] -> B[SLOT(0)]=0 }
+  :: atomic { B[SLOT(1)]==1 && son[0] -> B[SLOT(1)]=0 }
+#if NS>2
+  :: atomic { B[SLOT(2)]==1 && son[0] -> B[SLOT(2)]=0 }
 #endif
+  :: atomic { B[0]==1 && sh[0] -> B[0]=0 }
+  :: atomic { B[1]==1 && sh[0] -> B[1]=0 }
 #endif
-#ifdef FOREIGN
-  :: atomic { R[0]==0 && (VALID(0) && sh[0] || VALID(1) && sh[1]
-#if NP>2
-     || VALID(2) && sh[2]
+  GONESEAT(0)
+  GONESEAT(1)
+  GONESLOT(2)
+  GONESLOT(3)
+#if NS>2
+  GONESLOT(4)
 #endif
-     ) -> assert(false) }
-#endif
-#ifdef HANDS
-  :: atomic { R[0]!=0 -> R[0]=0; ofReader=false }
-  :: atomic { R[1]!=0 -> R[1]=0 }
-  :: atomic { shared!=0 -> shared=0 }
-#endif
+  /* Nobody has or wants anything: then nothing keeps the next one out for good. */
+  :: atomic { (P[1]@idle) && (P[2]@idle) ALLIDLE -> assert(FREE(0) && FREE(1) && FREE(2) && FREE(3) FREE_4 && drawn==0 && count<=NS) }
   od
 }
 
-/* What a process saw of the expiry of seat x: the value that it still has; a 0, which may come back. */
-#define EXACT(x) (1+2*(x))
-#define ZERO(x)  (2+2*(x))
-inline touched(x) {    /* what others saw of it is no longer so, unless it was 0 and is 0 again */
-  if :: saw[0]==EXACT(x) -> saw[0]=0 :: else fi; if :: saw[1]==EXACT(x) -> saw[1]=0 :: else fi;
-#if NP>2
-  if :: saw[2]==EXACT(x) -> saw[2]=0 :: else fi
-#endif
-}
-inline put(x) { W[x]=ME; F[x]=true; touched(x); if :: x==0 -> covers=0 :: else fi }
-/* A reader's publishing. The maximum may be later than its own expiry already: then the word stays as it is. */
-inline putshared() {
-#ifdef OVERWRITE
-  covers=BIT(me); touched(0)
-#else
-  if
-  :: W[0]==READERS && F[0]
-  :: W[0]==READERS -> touched(0)
-  :: W[0]!=READERS -> covers=0; touched(0)
-  fi;
-  covers=covers|BIT(me)
-#endif
-  ; W[0]=READERS; F[0]=true
-}
-inline see(x) { if :: W[x]==0 -> saw[me]=ZERO(x) :: else -> saw[me]=EXACT(x) fi }
-#define SAME(x) (saw[me]==EXACT(x) || saw[me]==ZERO(x) && W[x]==0)
-#ifdef ANYWORD
-#define COVERSME (W[0]!=0)
-#else
-#define COVERSME (W[0]==READERS && (covers & BIT(me)))
-#endif
-/* Last of all: the handle is valid from here on. */
-inline enter() {
-  held[me]=true; never_two();
-  assert((late & BIT(me))==0);
-  if :: sh[me] :: else -> late = late | older[me] fi
-}
-
-#ifdef RECORDS
-/* As in seats.pml. */
-#define takeaway(done, objects) \
-  if \
-  :: atomic { R[1]==0 -> goto done } \
-  :: atomic { R[1]!=0 && VOUCHES(1) -> goto objects } \
-  :: atomic { R[1]!=0 && !VOUCHES(1) -> R[1]=0; goto done } \
-  DIE \
-  fi
-#ifdef NOTOKEN
-#define TOKENLESS ofReader
-#else
-#define TOKENLESS false
-#endif
-#define OLDER (R[0]==OVER || R[0]!=0 && R[0]!=ME && (TOKENLESS || (older[me] & BIT(R[0]-1))))
-#define coverit(done) \
-  if \
-  :: atomic { R[0]==0 -> R[0]=ME; ofReader=false; atl=true; goto done } \
-  :: atomic { R[0]!=0 && OLDER -> R[0]=ME; ofReader=false; atl=true; goto done } \
-  :: atomic { R[0]!=0 && !OLDER -> goto done } \
-  DIE \
-  fi
-#endif
-
-proctype P(byte me) {
-  byte s; bool clearing;
-#ifdef RECORDS
-  bool atl;
-#endif
-idle:
-  if
-  :: atomic { X0==0 && S0==0 -> X0=ME; s=0; goto publish }
-  :: atomic { !ISOLD(me) && X0==0 -> S0=S0|BIT(me); sh[me]=true; s=0; goto counted }
-#ifdef MEMCOUNT
-  :: atomic { (count!=0 || dead) && W[0]==READERS && F[0] -> sh[me]=true; s=0; goto counted }
-#endif
-#ifdef ANYEXPIRY
-  :: atomic { X0!=0 || S0!=0 -> see(1) }
-#else
-  :: atomic { (X0!=0 || S0!=0) && PAST(0) -> see(1) }
-#endif
-  :: atomic { W[1]!=0 -> goto clear }                       /* what a former successor left */
-#ifdef RECORDS
-  :: atomic { X0==0 && S0==0 && R[0]==OVER -> X0=ME; s=0; goto tidy }
-#endif
-  DIE
-  fi;
-  if
-  :: atomic { B1==0 -> B1=ME; s=1 }
-  :: atomic { B1!=0 -> saw[me]=0; goto idle }
-  DIE
-  fi;
-#ifdef RECORDS
-  takeaway(publish, releaseseat);
-#endif
-  goto publish;
-
-counted:                                                    /* R2: counted, then published */
-#ifndef LATECOUNT
-  if :: atomic { count=count|BIT(me) } DIE fi;
-#endif
-#ifdef EARLYLOOK
-  if :: atomic { PAST(1) } :: atomic { !PAST(1) -> goto leave } DIE fi;
-#endif
-  if :: atomic { putshared(); expd[me]=false; on[me]=true } DIE fi;
-#if !defined(NOLOOK) && !defined(EARLYLOOK)
-  if :: PAST(1) :: atomic { !PAST(1) -> clearing=true; goto leave } DIE fi;
-#endif
-  if :: atomic { draw() } DIE fi;                           /* it reads the last token: not smaller than any that was drawn before */
-#ifdef RECORDS
-  if
-  :: atomic { B2==0 -> B2=ME }
-  :: atomic { B2!=0 && ofReader && VOUCHES(0) -> goto beside }
-  :: atomic { B2!=0 && !(ofReader && VOUCHES(0)) -> goto leave }
-  DIE
-  fi;
-  if                                                        /* the readers' record is ours to put there */
-  :: atomic { R[0]==0 || !VOUCHES(0) -> R[0]=ME; ofReader=true; goto linkedshared }
-  :: atomic { R[0]!=0 && VOUCHES(0) && ofReader }
-  :: atomic { R[0]!=0 && VOUCHES(0) && !ofReader -> goto leave }
-  DIE
-  fi;
-  if :: atomic { if :: B2==ME -> B2=0 :: else fi } DIE fi;
-beside:
-  if :: atomic { shared=shared|BIT(me) } DIE fi;
-linkedshared:
-#ifdef LATECOUNT
-  if :: COVERSME :: atomic { !COVERSME -> goto leave } DIE fi;
-  if :: atomic { count=count|BIT(me) } DIE fi;
-#elif !defined(NOENTRYCHECK)
-  if :: COVERSME && (count & BIT(me)) :: atomic { !(COVERSME && (count & BIT(me))) -> goto leave } DIE fi;
-#endif
-#endif
-  goto last;
-
-publish:                                                    /* as in seats.pml, from here on */
-  if
-  :: atomic { s==0 -> put(0); expd[me]=false; on[me]=true }
-  :: atomic { s==1 && SAME(1) -> saw[me]=0; put(1); expd[me]=false; on[me]=true }
-  :: atomic { s==1 && !SAME(1) -> saw[me]=0; goto releaseseat }
-  DIE
-  fi;
-  if
-  :: PAST(1-s)
-#if defined(ANYEXPIRY) || defined(OLDMAXIMUM)
-  :: s==1
-#else
-  :: atomic { s==1 && !PAST(0) -> goto releaseseat }
-#endif
-  :: atomic { s==0 && !PAST(1) -> clearing=true; goto releaseseat }
-  DIE
-  fi;
-#ifdef RECORDS
-#ifndef NOCOUNT
-  if                                                        /* W2: published, then the readers' word */
-  :: ISOLD(me) || count==0 && !dead
-  :: atomic { !ISOLD(me) && (count!=0 || dead) -> goto careful }
-  DIE
-  fi;
-#endif
-looked:
-  if :: s==0 :: atomic { s==1 && !VOUCHES(0) } :: atomic { s==1 && VOUCHES(0) -> goto releaseseat } DIE fi;
-#endif
-  if :: atomic { draw() } DIE fi;
-#ifdef RECORDS
-link:
-  if
-  :: atomic { R[s]==0 -> R[s]=ME; ofReader = (s==0 -> false : ofReader); goto linked }
-  :: atomic { R[s]!=0 && s==1 -> goto obstacle1 }
-  :: atomic { R[s]!=0 && s==0 && VOUCHES(0) -> goto releaseseat }
-  :: atomic { R[s]!=0 && s==0 && !VOUCHES(0) -> R[0]=0; ofReader=false; goto link }
-  DIE
-  fi;
-obstacle1:
-  takeaway(link, releaseseat);
-careful:                                                    /* some reader may be there without its byte */
-  if :: atomic { !READERSVOUCH } :: atomic { READERSVOUCH -> goto releaseseat } DIE fi;
-  if
-  :: atomic { s==0 -> count=0; dead=false; goto looked }
-  :: atomic { s==0 -> goto looked }                         /* the word has changed since */
-  :: atomic { s==1 -> goto looked }
-  DIE
-  fi;
-linked:
-  if :: s==0 :: s==1 && B1==ME :: atomic { s==1 && B1!=ME -> goto takeback } DIE fi;
-  if :: W[s]==ME :: atomic { W[s]!=ME -> goto takeback } DIE fi;
-  if :: s==1 -> skip :: s==0 -> goto last fi;
-  if :: !expd[me] :: atomic { expd[me] -> goto takeback } DIE fi;
-  coverit(last);
-#endif
-last:                                                       /* the clock again, last of all */
-  if
-#ifdef NOCLOCKCHECK
-  :: atomic { enter() }
-#else
-  :: atomic { !expd[me] -> enter() }
-  :: atomic { expd[me] && sh[me] -> goto leave }
-#ifdef RECORDS
-  :: atomic { expd[me] && !sh[me] && s==1 -> goto release }
-  :: atomic { expd[me] && !sh[me] && s==0 -> goto takeback }
-#else
-  :: atomic { expd[me] && !sh[me] -> goto releaseseat }
-#endif
-#endif
-  DIE
-  fi;
-hold:
-  if
-  :: atomic { never_two(); held[me]=false; if :: sh[me] -> goto leave :: else -> goto release fi }
-  :: atomic { !expd[me] -> skip }                                  /* renew */
-  :: atomic { !expd[me] && s==0 && !sh[me] -> held[me]=false; draw() }        /* hand over */
-#ifdef UPGRADE
-  :: atomic { sh[me] && !expd[me] && count==BIT(me) && !dead -> sh[me]=false; draw(); enter(); goto hold }
-#endif
-#ifdef LOSSY
-  :: atomic { !sh[me] && (s==0 && X0!=ME || s==1 && B1!=ME) -> goto retake }
-  :: atomic { sh[me] && !(S0 & BIT(me)) -> goto retakeshared }
-#endif
-#ifdef RECORDS
-  :: atomic { s==1 && !atl -> goto coveragain }
-  :: atomic { sh[me] && B2==0 -> B2=ME; goto represent }
-#endif
-  DIE
-  fi;
-again:                                                      /* rule 6: the clock, the expiry, the clock */
-  if
-  :: atomic { !sh[me] && W[s]==ME -> put(s) }
-#ifdef LOSSY
-  :: atomic { !sh[me] && W[s]!=ME -> goto retake }
-  :: atomic { sh[me] && COVERSME && (count & BIT(me)) -> putshared() }
-  :: atomic { sh[me] && !(COVERSME && (count & BIT(me))) -> goto lost }
-#else
-  :: atomic { sh[me] -> putshared() }
-#endif
-  DIE
-  fi;
-renewed:
-  if
-#ifdef LATERENEW
-  :: atomic { expd[me] -> expd[me]=false; if :: held[me] :: else -> enter() fi; goto hold }
-#else
-  :: atomic { expd[me] -> held[me]=false; if :: sh[me] -> goto leave :: else -> goto release fi }
-#endif
-  :: atomic { !expd[me] -> if :: held[me] :: else -> enter() fi; goto hold }
-  DIE
-  fi;
-#ifdef RECORDS
-represent:                                                  /* the keeper's tick, with byte 2 */
-  if
-  :: atomic { R[0]==ME -> goto hold }
-  :: atomic { R[0]!=ME && (R[0]==0 || !VOUCHES(0)) -> R[0]=ME; ofReader=true; shared=shared & ~BIT(me); goto hold }
-  :: atomic { R[0]!=ME && R[0]!=0 && VOUCHES(0) -> if :: B2==ME -> B2=0 :: else fi; goto hold }
-  DIE
-  fi;
-#endif
-#ifdef LOSSY
-retakeshared:
-  if
-  :: atomic { X0==0 -> S0=S0|BIT(me) }
-  :: atomic { X0!=0 -> goto lost }
-  DIE
-  fi;
-  if :: atomic { COVERSME && (count & BIT(me)) -> goto again } :: atomic { !(COVERSME && (count & BIT(me))) } DIE fi;
-  goto lost;
-retake:                                                     /* a byte is lost: take it again, if nobody has it */
-  if :: atomic { see(s) } DIE fi;
-  if
-  :: atomic { s==0 && (X0==0 || X0==ME) && S0==0 -> X0=ME }
-  :: atomic { s==0 && (X0!=0 && X0!=ME || S0!=0) -> goto lost }
-  :: atomic { s==1 && (B1==0 || B1==ME) -> B1=ME }
-  :: atomic { s==1 && B1!=0 && B1!=ME -> goto lost }
-  DIE
-  fi;
-  if
-  :: atomic { SAME(s) -> saw[me]=0; put(s); goto renewed }
-  :: atomic { !SAME(s) }
-  DIE
-  fi;
-lost:                                                       /* nothing of the seat is touched: its record is rewritten as over */
-  if :: atomic { abandon(); dropbytes(); goto idle } DIE fi;
-#endif
-#ifdef RECORDS
-coveragain:                                                 /* the keeper's tick */
-  coverit(hold);
-takeback:
-#endif
-release:
-#ifdef RECORDS
-  if
-  :: atomic { atl -> atl=false; if :: R[0]==ME -> R[0]=OVER :: else fi; if :: R[1]==ME -> R[1]=OVER :: else -> goto releaseseat fi }
-  :: atomic { !atl -> goto unlink }
-  DIE
-  fi;
-  if :: atomic { R[1]==OVER -> R[1]=0; goto releaseseat } :: atomic { R[1]!=OVER -> goto releaseseat } DIE fi;
-unlink:
-  if :: atomic { R[s]==ME -> R[s]=0; goto releaseseat } :: atomic { R[s]!=ME -> goto releaseseat } DIE fi;
-#endif
-releaseseat:                                                /* a writer's expiry to 0, if it still is what was published; free the byte */
-  if
-  :: atomic { if :: on[me] && W[s]==ME -> W[s]=0; touched(s) :: else fi; on[me]=false; expd[me]=false }
-  DIE
-  fi;
-  if
-  :: atomic { dropbytes(); forget(); s=0; if :: clearing -> clearing=false; goto clear :: else -> goto idle fi }
-  DIE
-  fi;
-
-leave:                                                      /* R5: a reader leaves. The record first, then the byte, then the count */
-#ifdef WITHDRAW
-  if :: atomic { if :: on[me] && W[0]==READERS -> W[0]=0; covers=0; touched(0) :: else fi } DIE fi;
-#endif
-#ifdef RECORDS
-  if
-  :: atomic { R[0]!=ME -> shared=shared & ~BIT(me) }
-  :: atomic { R[0]==ME && B2!=ME && B2!=0 -> R[0]=OVER; ofReader=false }
-  :: atomic { R[0]==ME && (B2==ME || B2==0) -> B2=ME }
-  DIE
-  fi;
-#endif
-  if :: atomic { on[me]=false; expd[me]=false; covers=covers & ~BIT(me); S0=S0 & ~BIT(me); forget() } DIE fi;
-  if
-  :: atomic { X0==0 && S0==0 -> X0=ME }
-  :: atomic { X0!=0 || S0!=0 }
-  DIE
-  fi;
-  if :: atomic { count=count & ~BIT(me) } DIE fi;
-  if
-  :: atomic { X0==ME && count==0 && !dead }
-  :: atomic { !(X0==ME && count==0 && !dead) -> goto handon }
-  DIE
-  fi;
-  if :: atomic { if :: W[0]==READERS -> W[0]=0; covers=0; touched(0) :: else fi } DIE fi;
-#ifdef RECORDS
-  if :: atomic { if :: R[0]==ME -> R[0]=0; ofReader=false :: else fi } DIE fi;
-#endif
-  goto left;
-handon:
-#ifdef RECORDS
-  if
-  :: atomic { R[0]==ME && (shared&1) -> R[0]=1; ofReader=true; shared=shared & ~1 }
-  :: atomic { R[0]==ME && (shared&2) -> R[0]=2; ofReader=true; shared=shared & ~2 }
-#if NP>2
-  :: atomic { R[0]==ME && (shared&4) -> R[0]=3; ofReader=true; shared=shared & ~4 }
-#endif
-#ifdef NOHANDON
-  :: atomic { R[0]==ME -> R[0]=0; ofReader=false }
-#endif
-  :: atomic { R[0]==ME && shared==0 -> R[0]=OVER; ofReader=false }
-  :: atomic { R[0]!=ME }
-  DIE
-  fi;
-#endif
-left:
-  if :: atomic { dropbytes(); sh[me]=false; s=0; if :: clearing -> clearing=false; goto clear :: else -> goto idle fi } DIE fi;
-
-clear:                                                      /* byte 1 alone: its owner is gone, unless the record says otherwise */
-  if :: atomic { see(1) } DIE fi;
-  if :: atomic { B1==0 -> B1=ME; s=1 } :: atomic { B1!=0 -> saw[me]=0; goto idle } DIE fi;
-#ifdef RECORDS
-  takeaway(wipe, releaseseat0);
-#endif
-wipe:
-  if
-  :: atomic { SAME(1) -> W[1]=0; touched(1); saw[me]=0 }
-  :: atomic { !SAME(1) -> saw[me]=0 }
-  DIE
-  fi;
-releaseseat0:
-  if :: atomic { dropbytes(); saw[me]=0; s=0; goto idle } DIE fi;
-#ifdef RECORDS
-tidy:
-  if :: atomic { if :: R[0]==OVER -> R[0]=0 :: else fi; goto releaseseat } DIE fi
-#endif
-}
 init { atomic { run P(0); run P(1);
 #if NP>2
- run P(2)
+ run P(2);
 #endif
+ run clock()
 } }

@@ -212,10 +212,11 @@ public interface EngineLock {
 
     /**
      * {@return whether a further user of this JVM may share a hold in mode {@link LockMode#SHARED}, whose other users have it now} The caller looks at the clock
-     * afterwards, as for {@link #reuse}. Memory only, any thread; brief, since this is all that a further reader costs.
+     * afterwards, as for {@link #reuse}. Memory only, any thread; brief, since this is all that a further reader costs. By default not while another process waits:
+     * readers that come and go would keep it waiting for ever.
      */
     default boolean mayShare(Hold hold) {
-        return true;
+        return !othersWait(hold, WAITER_MARK_NANOS);
     }
 
     // ---- waiting ----

@@ -15,9 +15,9 @@ import org.objectweb.asm.Type;
  */
 enum Broken {
     /** A lost wake-up: whoever waits is not told that the lock is free. */
-    FREED_WITHOUT_WAKING("LocalLock", "free", "wakeHeadOfFree"),
+    FREED_WITHOUT_WAKING("LocalLock", "free", "wakeHeadInTurn"),
     /** A lost wake-up: the head of the queue goes, and the next one is not told that it is the head now. */
-    LEFT_WITHOUT_WAKING("Acquirer", "leave", "wakeHeadOfFree"),
+    LEFT_WITHOUT_WAKING("Acquirer", "leave", "wakeHeadInTurn"),
     /** A double grant: the look before the engine lock was taken counts, though another thread has taken the lock meanwhile. */
     NO_SECOND_LOOK("Acquirer", "tryUnderEngineLock", "isFree", Answer.TRUE),
     /** A double grant: a lock that ends its lingering is still there for the taking. */
@@ -33,9 +33,23 @@ enum Broken {
     /** What a take that threw has left stays for ever. */
     NOT_TIDIED("LeaseSupervisor", "maintainFree", "tidy"),
     /** A waiter on whose behalf a kernel waiter has taken the lock sleeps on. */
-    GIVEN_WITHOUT_WAKING("Acquirer", "giveUnlessLeft", "wake"),
+    GIVEN_WITHOUT_WAKING("Acquirer", "give", "wake"),
     /** A lock that is on its way as its future is cancelled stays for ever. */
-    CANCELLED_LOCK_KEPT("AsyncAcquisition", "cancel", "closeSoon");
+    CANCELLED_LOCK_KEPT("AsyncAcquisition", "cancel", "closeSoon"),
+    /** A reader joins others though somebody waits to write. */
+    JOINED_PAST_A_WRITER("Joining", "tryJoin", "isEmpty", Answer.TRUE),
+    /** A reader that has just got its handle is let in once more, by another thread. */
+    LET_IN_TWICE("WaitQueue", "head", "hasHandle"),
+    /** Readers that wait behind one that got in are let in by nobody. */
+    NOT_LET_IN("Acquirer", "give", "letIn"),
+    /** The last reader leaves, and the lock stays taken. */
+    LAST_READER_KEEPS_IT("Releaser", "leave", "isEmpty"),
+    /** All readers lose the lock, and one of them is told. */
+    LOSS_TOLD_TO_ONE("Revocation", "loseWhole", "next"),
+    /** Whether the lease is over is looked at first; then the engine is asked for one more reader. */
+    JOINED_AFTER_THE_CHECK("SharedGrant", "join", "nanos", Answer.OF_THE_BEGINNING),
+    /** A reader gets what a writer has closed and left for a moment, as if it were a reader's. */
+    MODE_IGNORED("Acquirer", "handOverIdle", "shared");
 
     private enum Answer { NONE, TRUE, OF_THE_BEGINNING }
 
@@ -128,7 +142,8 @@ enum Broken {
             if (answer == Answer.OF_THE_BEGINNING) {
                 super.visitMethodInsn(Opcodes.INVOKESTATIC, "dev/sessionlock/schedules/ScheduleAgent", "remembered", "()J", false);
             } else if (result.getSort() != Type.VOID) {
-                super.visitInsn(answer == Answer.TRUE ? Opcodes.ICONST_1 : Opcodes.ICONST_0);
+                boolean object = result.getSort() == Type.OBJECT;
+                super.visitInsn(object ? Opcodes.ACONST_NULL : answer == Answer.TRUE ? Opcodes.ICONST_1 : Opcodes.ICONST_0);
             }
         }
     }

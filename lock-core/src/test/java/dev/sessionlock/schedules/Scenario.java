@@ -3,6 +3,7 @@ package dev.sessionlock.schedules;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.SessionLock;
@@ -70,6 +71,7 @@ final class Scenario {
     }
 
     private final Random random;
+    private final Sharing sharing;
     private final Set<HoldStatus> statuses = EnumSet.noneOf(HoldStatus.class);
     private final boolean handsOver;
     private final List<List<Visit>> visits = new ArrayList<>();
@@ -84,11 +86,14 @@ final class Scenario {
     private static final class Request {
         /** It stays in the queue until it gets the lock. */
         final boolean patient;
+        /** It wants the lock for itself alone. */
+        final boolean exclusive;
         /** Since when it has certainly been in the queue; {@link Long#MAX_VALUE} if that is not known. */
         long queued = Long.MAX_VALUE;
 
-        Request(boolean patient) {
+        Request(boolean patient, boolean exclusive) {
             this.patient = patient;
+            this.exclusive = exclusive;
         }
     }
 
@@ -110,6 +115,7 @@ final class Scenario {
     /** A plan. Nothing runs yet, so that the scheduler has nothing to decide here. */
     Scenario(long seed) {
         this.random = new Random(seed);
+        this.sharing = new Sharing(seed);
         if (oneIn(5)) {
             statuses.add(HoldStatus.values()[1 + random.nextInt(3)]);
             lossless = false;
@@ -155,7 +161,7 @@ final class Scenario {
             int rounds = 1 + random.nextInt(2);
             for (int j = 0; j < rounds; j++) {
                 Asking asking = oneIn(4) ? Asking.TRY : oneIn(4) ? Asking.ASYNC : oneIn(5) ? Asking.CANCEL : Asking.ACQUIRE;
-                mine.add(new Visit(asking, oneIn(4) ? options() : common, random.nextInt(LONGEST_USE), anyOf(List.of(Use.values()))));
+                mine.add(new Visit(asking, sharing.of(oneIn(4) ? options() : common), random.nextInt(LONGEST_USE), anyOf(List.of(Use.values()))));
             }
             visits.add(mine);
         }
@@ -238,7 +244,7 @@ final class Scenario {
     }
 
     private void playUntilEnd() throws InterruptedException {
-        engine = new ScheduledEngine(faults, statuses, handsOver);
+        engine = new ScheduledEngine(faults, statuses, handsOver, sharing.engineKnows);
         witness = new Witness(engine);
         Path root = Path.of("/sessions");
         session = root.resolve("session");
@@ -255,13 +261,13 @@ final class Scenario {
         }
         locks.close();
         long end = System.nanoTime() + LONGEST_END_NANOS;
-        while (!(engine.hasAllBack() && libraryThreads().isEmpty()) && System.nanoTime() < end) {
+        while (!(engine.hasAllBack() && LibraryThreads.now().isEmpty()) && System.nanoTime() < end) {
             Thread.sleep(50);
         }
         if (!engine.hasAllBack()) {
             throw new Violation("when all is over, this JVM still has " + engine.whatIsOut());
-        } else if (!libraryThreads().isEmpty()) {
-            throw new Violation("when all is over, threads of the library go on: " + libraryThreads() + ", " + locks.stats());
+        } else if (!LibraryThreads.now().isEmpty()) {
+            throw new Violation("when all is over, threads of the library go on: " + LibraryThreads.now() + ", " + locks.stats());
         } else if (locks.stats().held() != 0 || locks.stats().waiting() != 0) {
             throw new Violation("when all is over, the statistics say " + locks.stats());
         }
@@ -272,24 +278,6 @@ final class Scenario {
         for (int i = 0; i < steps; i++) {
             engine.pass();
         }
-    }
-
-    private static List<String> libraryThreads() {
-        ThreadGroup root = Thread.currentThread().getThreadGroup();
-        while (root.getParent() != null) {
-            root = root.getParent();
-        }
-        ThreadGroup[] groups = new ThreadGroup[16];
-        List<String> threads = new ArrayList<>();
-        for (int i = root.enumerate(groups) - 1; i >= 0; i--) {
-            if (groups[i].getName().equals("sessionlock")) {
-                Thread[] ours = new Thread[groups[i].activeCount() + 4];
-                for (int j = groups[i].enumerate(ours) - 1; j >= 0; j--) {
-                    threads.add(ours[j].getName());
-                }
-            }
-        }
-        return threads;
     }
 
     private void use(int me) {
@@ -330,13 +318,14 @@ final class Scenario {
     }
 
     private @Nullable SessionLock get(Visit visit) throws LockException, InterruptedException {
-        List<Request> notToBeOvertaken = lookAtTheQueue();
+        List<Request> notToBeOvertaken = lookAtTheQueue(visit.options().mode());
         SessionLock got;
         if (visit.asking() == Asking.TRY) {
             got = locks.tryAcquire(session, visit.options()).orElse(null);
         } else {
             changes++;
-            asking.put(Thread.currentThread(), new Request(visit.options().timeout().equals(FOR_LONG) && visit.asking() != Asking.CANCEL));
+            asking.put(Thread.currentThread(), new Request(visit.options().timeout().equals(FOR_LONG) && visit.asking() != Asking.CANCEL,
+                    visit.options().mode() == LockMode.EXCLUSIVE));
             try {
                 got = visit.asking() == Asking.ACQUIRE ? locks.acquire(session, visit.options()) : getAsync(visit);
             } finally {
@@ -346,20 +335,24 @@ final class Scenario {
         }
         if (got != null && calm && notToBeOvertaken.stream().anyMatch(asking::containsValue)) {
             got.close();
-            throw new Violation("somebody who had waited for more than a millisecond was overtaken");
+            throw new Violation("somebody was overtaken who had waited for more than a millisecond, or a writer by a reader");
         }
         return got;
     }
 
-    /** {@return who has certainly been in the queue for more than a millisecond, and stays there until it gets the lock} */
-    private List<Request> lookAtTheQueue() {
+    /**
+     * {@return who has certainly been in the queue, and stays there until it gets the lock} A reader overtakes no writer, but others of those that have waited with it.
+     * A writer may overtake for a millisecond.
+     */
+    private List<Request> lookAtTheQueue(LockMode mode) {
         int before = changes;
         long waiting = locks.stats().waiting();
         long now = System.nanoTime();
         if (!interrupts && !closes && !cancelled && changes == before && waiting == asking.size()) {
             asking.values().forEach(request -> request.queued = Math.min(request.queued, now));
         }
-        return asking.values().stream().filter(request -> request.patient && request.queued < now - TimeUnit.MILLISECONDS.toNanos(1)).toList();
+        return asking.values().stream().filter(request -> request.patient
+                && (mode == LockMode.SHARED ? request.exclusive && request.queued < now : request.queued < now - TimeUnit.MILLISECONDS.toNanos(1))).toList();
     }
 
     private @Nullable SessionLock getAsync(Visit visit) throws LockException, InterruptedException {
@@ -391,11 +384,17 @@ final class Scenario {
     private void use(SessionLock lock, Visit visit) {
         try {
             witness.got(lock);
+            Sharing.Told told = new Sharing.Told(lock);
             pass(visit.steps());
-            use(lock, visit.use());
-            if (lossless && !lock.isHeld()) {
-                throw new Violation("a user lost the lock, and nobody took it");
+            if (Sharing.overstays(visit.options())) {
+                Sharing.overstay(lock);
+            } else {
+                use(lock, visit.use());
+                if (lossless && !lock.isHeld()) {
+                    throw new Violation("a user lost the lock, and nobody took it");
+                }
             }
+            told.require(lock);
         } catch (LockException | RuntimeException | Error e) {
             requireExpected(e);
         } finally {
@@ -443,7 +442,7 @@ final class Scenario {
     }
 
     /** An interrupt is kept for whoever waits next. */
-    private static void sleepFor(int millis) {
+    static void sleepFor(int millis) {
         boolean interrupted = false;
         for (int i = 0; i < millis; i++) {
             interrupted |= !sleeps();

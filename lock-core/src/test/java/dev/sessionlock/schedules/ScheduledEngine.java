@@ -51,6 +51,8 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     private final List<Fault> faults;
     private final Set<HoldStatus> statuses;
     private final boolean handsOver;
+    /** Whether readers that use a hold again keep its token, as an engine does that knows of modes. */
+    private final boolean knowsModes;
     private final Map<String, Integer> calls = new HashMap<>();
 
     /** What this JVM has got and not given back; null if nothing. */
@@ -76,8 +78,10 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
      * @param faults which calls throw
      * @param statuses what the checks report, each once
      * @param handsOver whether a hold can be handed over within this JVM
+     * @param knowsModes whether it knows of shared locks
      */
-    ScheduledEngine(List<Fault> faults, Set<HoldStatus> statuses, boolean handsOver) {
+    ScheduledEngine(List<Fault> faults, Set<HoldStatus> statuses, boolean handsOver, boolean knowsModes) {
+        this.knowsModes = knowsModes;
         this.faults = faults;
         this.statuses = new LinkedHashSet<>(statuses);
         this.handsOver = handsOver;
@@ -118,7 +122,7 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
         }
 
         void reuse(String thread) {
-            long token = ++lastToken;
+            long token = knowsModes && terms().shared() ? token() : ++lastToken;
             if (takenOver) {
                 late.add(token);
             }
@@ -341,7 +345,9 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     @Override
     public @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
         return alone("handOver", () -> {
-            if (!isOut(from, "handed over") || !handsOver || out.takenOver || nanos() >= out.deadline()) {
+            if (from.terms().mode() != terms.mode()) {
+                throw new Violation("a hold of mode " + from.terms().mode() + " is handed over for " + terms.mode());
+            } else if (!isOut(from, "handed over") || !handsOver || out.takenOver || nanos() >= out.deadline()) {
                 return null;
             }
             out = new ScheduledHold(terms);
@@ -372,6 +378,16 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
         out.reuse(thread);
         pass();
         return true;
+    }
+
+    @Override
+    public boolean mayShare(Hold hold) {
+        pass();
+        playIfDue("mayShare");
+        if (!hold.terms().shared()) {
+            throw new Violation("a hold that is not shared gets one more user");
+        }
+        return isOut(hold, "shared") && !otherWaits;
     }
 
     @Override

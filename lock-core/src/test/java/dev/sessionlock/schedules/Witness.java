@@ -1,5 +1,6 @@
 package dev.sessionlock.schedules;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.SessionLock;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,11 +41,13 @@ final class Witness {
         }
         for (SessionLock other : List.copyOf(open)) {
             // What is invalid once never becomes valid again. So whoever is valid now was so when the other one was found to be.
-            if (other.isHeld() && mine.isHeld()) {
-                throw new Violation("two hold the lock at once, with tokens " + other.token() + " and " + token);
+            boolean together = other.mode() == LockMode.SHARED && mine.mode() == LockMode.SHARED;
+            if (!together && other.isHeld() && mine.isHeld()) {
+                throw new Violation("two hold the lock at once, with tokens " + other.token() + " (" + other.mode() + ") and " + token + " (" + mine.mode() + ")");
             }
         }
-        if (mine.isHeld() && (token <= before || token <= others)) {
+        boolean old = mine.mode() == LockMode.SHARED ? token < before : token <= before; // readers may have one token
+        if (mine.isHeld() && (old || token <= others)) {
             throw new Violation("token " + token + " after " + before + ", and " + others + " of another process");
         }
         lastToken = Math.max(lastToken, token);

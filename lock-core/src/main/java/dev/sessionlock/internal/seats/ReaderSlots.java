@@ -187,7 +187,7 @@ final class ReaderSlots {
         ledger.quietly(mine, () -> representative.giveUp(mine)); // first: from now on nobody hands x.lock on to us
         ledger.quietly(mine, () -> withdraw(mine));
         ledger.quietly(mine, () -> representative.withdraw(mine));
-        store(mine.slot).keepRecordFileIf(mine::wasAlone);
+        store(mine.slot).keepRecordFileIf(() -> !representative.mayHaveLeftARecord() && mine.wasAlone());
         engine(mine.slot).release(mine.held);
         if (!mine.wasAlone()) { // somebody may have been handing x.lock on to us, and have been killed
             ledger.quietly(mine, representative::withdrawWhatIsLeft);

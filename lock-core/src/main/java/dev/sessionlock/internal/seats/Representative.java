@@ -123,13 +123,16 @@ final class Representative {
 
     /** A reader is about to leave: another one's record takes the place of its own, or none does. */
     void withdraw(ReaderHold hold) throws IOException {
-        if (hold.held.byteLost || !store.isAt(hold.held.recordFile, RecordLocation.LOCK)) {
-            if (hold.held.byteLost) {
-                left = true; // the slot's release says in the record that it was given back
-            }
-            return;
+        boolean before = left;
+        left = true; // until we know better
+        if (!hold.held.byteLost && (!store.isAt(hold.held.recordFile, RecordLocation.LOCK) || onSeat0(hold.entry, () -> handOnOrRemove(hold)))) {
+            left = before;
         }
-        left |= !onSeat0(hold.entry, () -> handOnOrRemove(hold));
+    }
+
+    /** {@return whether a record of ours may lie at {@code x.lock} though we do not read: its file must not serve another lock} */
+    boolean mayHaveLeftARecord() {
+        return left;
     }
 
     /** Says in our record that it was given back: nobody waits for it, or hands {@code x.lock} on to it. */
@@ -142,9 +145,12 @@ final class Representative {
     /**
      * Does something on seat 0. Without an expiry there, others would go to seat 1 if this process is stopped for a moment.
      *
-     * @return false if a seat is taken: then nothing was done
+     * @return false if a seat is taken, perhaps by the caller itself: then nothing was done
      */
     private boolean onSeat0(TableEntry entry, SeatLedger.ReleaseStep step) throws IOException {
+        if (ledger.attempt != null) {
+            return false; // rule 3: a process that is frozen with both bytes would stop everybody
+        }
         long before = expiries.expiryOf(0);
         boolean unsettled = ledger.unsettled;
         ledger.unsettled = true;

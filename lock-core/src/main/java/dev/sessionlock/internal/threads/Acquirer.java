@@ -1,12 +1,11 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
-import dev.sessionlock.LockReentryException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
-import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
@@ -30,6 +29,9 @@ final class Acquirer {
     private static final int SPINS = Runtime.getRuntime().availableProcessors() > 1 ? 2_000 : 0;
     /** For how long to wait for another process without sleeping: less than it takes to sleep and to wake. None where there is no second processor. */
     private static final long SPIN_NANOS = SPINS > 0 ? 50_000 : 0;
+
+    /** How long a reader sleeps that may have a share of what others here read, but for the engine: it keeps readers out while another process waits. */
+    private static final long HELD_UP_NANOS = EngineLock.WAITER_MARK_NANOS / 4;
 
     private final LocalLock lock;
     private final EngineLock engine;
@@ -77,6 +79,11 @@ final class Acquirer {
 
     /** @param waitsNext whether the caller waits if this fails, so that trouble that will pass by itself is not its business yet */
     private @Nullable Handle tryOnce(AcquireRequest request, long since, boolean waitsNext) throws IOException {
+        boolean shared = request.options().mode() == LockMode.SHARED;
+        Handle joined = shared ? Joining.tryJoin(lock, request.publisher(), request.options(), Thread.currentThread()) : null;
+        if (joined != null) {
+            return joined;
+        }
         Grant mine;
         long token;
         boolean waitedFor;
@@ -91,7 +98,7 @@ final class Acquirer {
             if (mine == null && !lock.isFree()) {
                 return null;
             } else if (mine != null && mine.isValid(clock().nanos())) {
-                return again(mine, request);
+                return Reentry.again(mine, request);
             }
         } finally {
             stateLock.unlock();
@@ -101,11 +108,11 @@ final class Acquirer {
         } else if (mine != null && !request.options().reentrant()) {
             return null; // this thread has lost it, and waits like any other until its grace is over
         }
-        LockLostException lost = mine == null ? null : lock.supervisor().expired(mine, token);
+        LockLostException lost = mine == null ? null : Revocation.expired(mine, token);
         if (lost != null) {
             throw lost; // a further handle of a lock that is lost would be lost from the beginning
         }
-        Handle reused = lingers ? lock.locks().idle().tryReuse(lock, request.publisher(), request.options(), Thread.currentThread()) : null;
+        Handle reused = lingers && !shared ? lock.locks().idle().tryReuse(lock, request.publisher(), request.options(), Thread.currentThread()) : null;
         if (waitedFor || reused != null) {
             return reused;
         }
@@ -134,25 +141,13 @@ final class Acquirer {
         }
         Busy busy = take(idle, terms, false, waitsNext);
         if (busy == null) {
-            Handle handle = lock.grantTaken(request, thread, since);
+            Handle handle = lock.grantTaken(request, thread, thread.getName(), since, null);
             LockEvents.acquired(request.asked(), lock, handle.token(), since);
             return handle;
         } else if (!waitsNext && busy.trouble() != null) {
             throw busy.trouble();
         }
         return null;
-    }
-
-    /** Under the state lock: a further handle for a thread that has the lock already, if it may have two. */
-    private Handle again(Grant mine, AcquireRequest request) throws LockReentryException {
-        if (!request.options().reentrant()) {
-            throw new LockReentryException("this thread holds " + request.shown() + " already, since " + WallClock.iso(mine.acquiredAt())
-                    + (mine.options().purpose() == null ? "" : " (" + mine.options().purpose() + ")")
-                    + ": waiting for itself would never end. Close the outer handle first, or ask with withReentrant(true)");
-        }
-        Handle handle = new Handle(mine, lock.locks().forgotten(), request.acquiredHere());
-        request.publisher().acquiredAgain();
-        return handle;
     }
 
     // ---- one try; under the engine lock ----
@@ -227,7 +222,8 @@ final class Acquirer {
     /** {@return whether what lingered is ours on the new terms; else it was given back} */
     private boolean handOverIdle(Grant idle, Terms terms) {
         try {
-            if (idle.isValid(clock().nanos()) && owned.handOver(terms)) {
+            boolean passesOn = !terms.shared() && !idle.hold().terms().shared(); // from a writer to a writer, since the mode of a hold never changes
+            if (passesOn && idle.isValid(clock().nanos()) && owned.handOver(terms)) {
                 return true;
             }
         } catch (IOException e) {
@@ -291,13 +287,16 @@ final class Acquirer {
         while (true) {
             boolean woken = waiter.clearWoken();
             long now = clock().nanos();
+            if (waiter.request().options().mode() == LockMode.SHARED) {
+                Joining.letIn(lock); // perhaps this one, perhaps only those before it
+            }
             Handle given = given(waiter);
             if (given != null) {
                 LockEvents.acquired(waiter.request().asked(), lock, given.token(), waiter.since());
                 return GIVEN;
             }
             lock.locks().ensureOpen(publisher);
-            long pause = Long.MAX_VALUE;
+            long pause = heldUp(waiter) ? HELD_UP_NANOS : Long.MAX_VALUE;
             if (isHeadOfFree(waiter)) {
                 pause = fairness.awayNanos(System.nanoTime());
                 if (pause <= 0) {
@@ -344,6 +343,15 @@ final class Acquirer {
         }
     }
 
+    private boolean heldUp(Waiter waiter) {
+        stateLock.lock();
+        try {
+            return Joining.isHeldUp(lock, waiter);
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
     private boolean isHeadOfFree(Waiter waiter) {
         stateLock.lock();
         try {
@@ -381,14 +389,25 @@ final class Acquirer {
                 return busy;
             }
             Busy found = take(idle, terms, true, !onBehalf);
-            if (found == null && onBehalf) {
-                giveUnlessLeft(waiter, lock.grantTaken(waiter.request(), waiter.owner(), waiter.since()));
-            } else if (found == null) {
-                waiter.given = lock.grantTaken(waiter.request(), waiter.owner(), waiter.since());
+            if (found == null) {
+                give(waiter, onBehalf);
             }
             return found;
         } finally {
             engineLock.unlock();
+        }
+    }
+
+    /** Under the engine lock, which has just given the lock: the waiter gets its handle, and the readers behind it get in, too. */
+    private void give(Waiter waiter, boolean onBehalf) {
+        Handle handle = lock.grantTaken(waiter.request(), waiter.owner(), waiter.ownerName(), waiter.since(), waiter);
+        if (given(waiter) != handle) {
+            handle.close(); // it has left meanwhile
+        } else if (onBehalf) {
+            waiter.wake(); // it may have looked while the lock was no longer free, and not yet its own
+        }
+        if (waiter.request().options().mode() == LockMode.SHARED) {
+            Joining.letIn(lock);
         }
     }
 
@@ -407,26 +426,6 @@ final class Acquirer {
             locked = engineLock.tryLock();
         }
         return locked;
-    }
-
-    /** Under the engine lock: a waiter gets its handle. If it has left meanwhile, the handle is closed. */
-    private void giveUnlessLeft(Waiter waiter, Handle handle) {
-        boolean left;
-        stateLock.lock();
-        try {
-            left = queue.head() != waiter;
-            if (!left) {
-                queue.removeHead();
-                waiter.given = handle;
-            }
-        } finally {
-            stateLock.unlock();
-        }
-        if (left) {
-            handle.close();
-        } else {
-            waiter.wake(); // it may have looked while the lock was no longer free, and not yet its own
-        }
     }
 
     /**
@@ -466,7 +465,7 @@ final class Acquirer {
             queue.remove(waiter);
             late = taken == null ? waiter.given : null;
             empty = queue.isEmpty();
-            lock.wakeHeadOfFree();
+            lock.wakeHeadInTurn();
             leftOver = lock.leftOver();
         } finally {
             stateLock.unlock();

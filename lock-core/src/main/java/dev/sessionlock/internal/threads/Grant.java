@@ -10,7 +10,6 @@ import dev.sessionlock.spi.Hold;
 import java.lang.ref.ReferenceQueue;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
@@ -19,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * A lock as one user of this JVM has it, from the acquisition to the end: a hold, its bounds, and the handles that share it. It is valid while nobody has taken it
  * away and our own clock is below both bounds, the lease's and {@code maxHold}'s.
+ *
+ * <p>A lock that is held exclusively has one user, and one grant. Of a lock that is held in shared mode, there is a {@link SharedGrant} for the hold, which has the
+ * life that is drawn here, and a {@link ReaderGrant} for each user.
  *
  * <p>One {@link State} tells where a grant is in its life:
  *
@@ -48,7 +50,7 @@ import org.jspecify.annotations.Nullable;
  * lock as well. Why a grant was lost is data beside the state: also one that lingers, ends or was abandoned may be lost, and then nobody is told, or nobody has
  * to do anything more about it.
  */
-final class Grant {
+sealed class Grant extends HandleSet permits SharedGrant, ReaderGrant {
     private static final AtomicLongFieldUpdater<Grant> PROGRESS_AT = AtomicLongFieldUpdater.newUpdater(Grant.class, "progressAt");
     /** The progress time of a grant that nobody has: {@code maxHold} does not run. */
     private static final long NO_OWNER = Long.MAX_VALUE / 2;
@@ -103,14 +105,6 @@ final class Grant {
     private volatile State state = State.HELD;
     /** Why it could not be renewed the last time; null if it could. Written under the engine lock. */
     volatile @Nullable Throwable renewalTrouble;
-    /** Its open handle, or one of them; then the others are in a list of their own, since hardly any grant has more. */
-    @GuardedBy("LocalLock.stateLock")
-    private Handle.@Nullable Ref handle;
-    @GuardedBy("LocalLock.stateLock")
-    private @Nullable List<Handle.Ref> others;
-    /** A handle that was closed, and still counted as open, at the keeper's last look. */
-    @GuardedBy("LocalLock.stateLock")
-    private Handle.@Nullable Ref halfClosed;
     /** The keeper checks whether it lingers. */
     @GuardedBy("LocalLock.stateLock")
     boolean idleChecked;
@@ -118,8 +112,8 @@ final class Grant {
     @GuardedBy("LocalLock.stateLock")
     private @Nullable Idle idle;
 
-    /** Whose the lock was last, and since when nobody else's, monotonic nanoseconds. */
-    private record Idle(long token, long since) {
+    /** The last use, and since when there was no other, monotonic nanoseconds. */
+    private record Idle(long use, long since) {
     }
 
     /** Why and when it was taken away: one reference, so that nobody sees the one without the other. */
@@ -128,21 +122,57 @@ final class Grant {
 
     /** @param waitedNanos how long its first user waited for it */
     Grant(LocalLock lock, Hold hold, AcquireRequest request, @Nullable Thread owner, long waitedNanos) {
+        this(lock, hold, request.publisher(), request.options(), request.target(), owner, lock.clock().nanos(), lock.clock().wallMicros());
+        this.run = HoldRun.afterWaiting(this, waitedNanos);
+    }
+
+    /** @param now when it was acquired, monotonic nanoseconds */
+    Grant(LocalLock lock, Hold hold, EventPublisher publisher, LockOptions options, @Nullable Path target, @Nullable Thread owner, long now, long wallMicros) {
         this.lock = lock;
-        long now = lock.clock().nanos();
-        this.wallAheadMicros = lock.clock().wallMicros() - Math.floorDiv(now, 1_000);
+        this.wallAheadMicros = wallMicros - Math.floorDiv(now, 1_000);
         this.acquiredNanos = now;
         this.progressAt = now;
         this.hold = hold;
-        this.publisher = request.publisher();
-        this.options = request.options();
-        this.target = request.target();
+        this.publisher = publisher;
+        this.options = options;
+        this.target = target;
         this.owner = owner;
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
-        long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
+        long within = Math.min(hold.terms().leaseNanos() / 4, maxHoldNanos);
         this.withinMicros = (int) ((options.leakDetectionThreshold().isZero() ? within : Math.min(within, leakNanos())) / 1_000);
         this.recording = LockEvents.held();
-        this.run = HoldRun.afterWaiting(this, waitedNanos);
+    }
+
+    // ---- whose it is ----
+
+    /** {@return the grant that stands for the hold: this one, or that which it shares with other readers} */
+    Grant whole() {
+        return this;
+    }
+
+    /** Under the state lock. Returns the grant of which a thread has an open handle: this one, or that of one of its readers; null if the thread has none. */
+    @Nullable Grant ofThread(Thread thread) {
+        return owner == thread && isOpen() ? this : null;
+    }
+
+    /** {@return each user of the hold} Takes the state lock, if there may be several. */
+    List<? extends Grant> users() {
+        return List.of(this);
+    }
+
+    /** {@return how long the end of the JVM waits for its user: see {@link EventPublisher#shutdownGraceNanos}} */
+    long shutdownGraceNanos() {
+        return publisher.shutdownGraceNanos();
+    }
+
+    /** {@return for how many nanoseconds a user of one {@code SessionLocks} has had it; 0 if none has it} */
+    long longestHold(EventPublisher of, long now) {
+        return publisher == of && hasUser() ? now - acquiredNanos : 0;
+    }
+
+    /** {@return the name of the thread that has it, or had it last; empty if it belongs to none; null if unknown} */
+    @Nullable String thread() {
+        return hold.thread();
     }
 
     LocalLock lock() {
@@ -191,7 +221,7 @@ final class Grant {
 
     /** {@return the wall-clock time of a moment since it was acquired} */
     Instant at(long nanos) {
-        long micros = wallAheadMicros + Math.floorDiv(nanos, 1_000);
+        long micros = wallMicros(nanos);
         return Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000), Math.floorMod(micros, 1_000_000) * 1_000L);
     }
 
@@ -238,6 +268,12 @@ final class Grant {
         return true;
     }
 
+    /** Under the state lock: it has a user again. */
+    final void hasUserAgain(long now) {
+        progressAt = now;
+        state = State.HELD;
+    }
+
     /** Under the state lock and the engine lock: it was given back, or handed over. */
     void ended() {
         state = State.ENDED;
@@ -258,6 +294,16 @@ final class Grant {
         return withinMicros * 1_000L;
     }
 
+    /** {@return the wall clock at a moment since it was acquired, microseconds} */
+    final long wallMicros(long nanos) {
+        return wallAheadMicros + Math.floorDiv(nanos, 1_000);
+    }
+
+    /** {@return how long a user may have it without progress, nanoseconds; {@link Long#MAX_VALUE} if without limit} */
+    final long maxHoldNanos() {
+        return maxHoldNanos;
+    }
+
     /**
      * {@return how often it is renewed, nanoseconds} While nobody has it, more often than its lease asks for: other programs judge the record by {@code maxHold}
      * alone, and must not find it overdue.
@@ -267,71 +313,7 @@ final class Grant {
         return progressAt == NO_OWNER ? Math.min(lease, maxHoldNanos / 4) : lease;
     }
 
-    // ---- handles; under the state lock ----
-
-    /** Adds an open handle. */
-    void add(Handle.Ref open) {
-        if (handle == null) {
-            handle = open;
-        } else {
-            others = others == null ? new ArrayList<>(1) : others;
-            others.add(open);
-        }
-    }
-
-    /** Removes a handle that was closed. Returns whether none is left. */
-    boolean remove(Handle.Ref closed) {
-        if (handle == closed) {
-            handle = others == null || others.isEmpty() ? null : others.remove(others.size() - 1);
-        } else if (others != null) {
-            others.remove(closed);
-        }
-        return handle == null;
-    }
-
-    /** {@return whether a handle is among the open ones} */
-    boolean has(Handle.Ref one) {
-        return handle == one || others != null && others.contains(one);
-    }
-
-    /** {@return whether any handle is open} */
-    boolean isOpen() {
-        return handle != null;
-    }
-
-    /**
-     * {@return a handle whose closing was broken off by a throwable; null if there is none} Such a handle is closed and still counts as open, at this look of the
-     * keeper and at the one before.
-     */
-    Handle.@Nullable Ref halfClosed() {
-        Handle.Ref before = halfClosed;
-        halfClosed = handle != null && handle.isClosed() ? handle : null;
-        for (int i = 0; halfClosed == null && others != null && i < others.size(); i++) {
-            halfClosed = others.get(i).isClosed() ? others.get(i) : null;
-        }
-        return halfClosed == before ? halfClosed : null;
-    }
-
-    /** {@return whether this is its only open handle} */
-    boolean isLast(Handle.Ref open) {
-        return handle == open && (others == null || others.isEmpty());
-    }
-
-    /** {@return the handles that are open now} */
-    List<Handle.Ref> handles() {
-        List<Handle.Ref> all = new ArrayList<>(others == null ? List.of() : others);
-        if (handle != null) {
-            all.add(0, handle);
-        }
-        return all;
-    }
-
     // ---- leaks; under the state lock ----
-
-    /** {@return where its first open handle was acquired; null if there is none, or if nobody wants to know} */
-    @Nullable AcquisitionTrace acquiredHere() {
-        return handle == null ? null : handle.acquiredHere();
-    }
 
     /** {@return for how long a user may have it without progress before it may have forgotten it} */
     private long leakNanos() {
@@ -355,7 +337,7 @@ final class Grant {
 
     /** {@return whether its users want it to stay when nobody has it} Otherwise it does so only while others of this JVM wait for it. */
     boolean lingersByItself() {
-        return !options.linger().isZero();
+        return !options().linger().isZero();
     }
 
     /** {@return whether a further user may have it when its user has gone} */
@@ -401,11 +383,15 @@ final class Grant {
         acquiredNanos = now;
         recording = LockEvents.held();
         Handle handle = new Handle(this, forgotten, AcquisitionTrace.ifWanted(options)); // if there is no memory for it, it goes on lingering
-        progressAt = now;
         leakReported = false;
         owner = thread;
-        state = State.HELD;
+        hasUserAgain(now);
         return handle;
+    }
+
+    /** {@return a number that is another one for each use} */
+    long useNumber() {
+        return hold.token();
     }
 
     /**
@@ -414,26 +400,26 @@ final class Grant {
      * @return for how many nanoseconds nobody has had it, as far as these checks have seen; 0 if somebody has it
      */
     long idleNanos(long now) {
-        if (!lingers() || idle == null || idle.token() != hold.token()) {
-            idle = new Idle(hold.token(), now);
+        if (!lingers() || idle == null || idle.use() != useNumber()) {
+            idle = new Idle(useNumber(), now);
         }
         return now - idle.since();
     }
 
     /** {@return since when nobody has it, as far as the idle checks have seen; {@code now} if they have not} */
     long idleSince(long now) {
-        return idle == null || idle.token() != hold.token() ? now : idle.since();
+        return idle == null || idle.use() != useNumber() ? now : idle.since();
     }
 
     /** {@return whether nobody has had it for as long as it may linger} */
     boolean hasLingered(long now) {
-        return lingers() && idleNanos(now) >= Math.max(1, options.linger().toNanos()); // not at the first look: a loop of users may be between two of them
+        return lingers() && idleNanos(now) >= Math.max(1, options().linger().toNanos()); // not at the first look: a loop of users may be between two of them
     }
 
     /** {@return whether the keeper goes on with its idle checks} Not if a user holds it for long: when that user closes it, the checks begin anew. */
     boolean isIdleCheckRequested(long now) {
         HoldRun.seen(this, now);
-        idleChecked &= lingers() || now - acquiredNanos < LONG_NANOS;
+        idleChecked &= lingers() || now - acquiredNanos() < LONG_NANOS;
         return idleChecked;
     }
 
@@ -460,6 +446,15 @@ final class Grant {
         return hold.isValid(now) && now - progressAt < maxHoldNanos && loss == null;
     }
 
+    /**
+     * The lease was over, and is about to be renewed, since the machine slept. The time since the last renewal does not count towards {@code maxHold}: its user
+     * could do nothing.
+     */
+    void slept(long now) {
+        long last = progressAt;
+        progressed(last, last + now - hold.renewedAt());
+    }
+
     /** {@return for how many nanoseconds it may still be held; {@link Long#MAX_VALUE} if without limit} */
     long holdLeft(long now) {
         long since = progressAt;
@@ -484,6 +479,11 @@ final class Grant {
     /** {@return why it is not valid any more, though nobody has taken it away} */
     Reason expiry(long now) {
         return !hold.isValid(now) ? Reason.LEASE_EXPIRED : Reason.MAX_HOLD;
+    }
+
+    /** {@return for how many nanoseconds of its grace a lost grant still has; 0 or less if the grace is over} Only of one that was taken away. */
+    long graceLeft(long now) {
+        return revokedAt() + options.revokeGrace().toNanos() - now;
     }
 
     /** Under the state lock: takes it away. Returns false if that has been done before. */

@@ -88,13 +88,18 @@ public final class Handle implements LockHandle {
         return ref;
     }
 
+    /** {@return what its user has} */
+    Grant grant() {
+        return grant;
+    }
+
     LocalLock lock() {
         return grant.lock();
     }
 
-    /** {@return whether the lock may stay in this JVM when it is closed, for {@link LocalLocks#tryReuse}} */
+    /** {@return whether the lock may stay in this JVM when it is closed, or others may join it, for {@link LocalLocks#tryReuse}} */
     public boolean mayBeReused() {
-        return (grant.lingersByItself() || lock().isContended()) && grant.isReusable();
+        return grant != grant.whole() || (grant.lingersByItself() || lock().isContended()) && grant.isReusable();
     }
 
     /** {@return whether others may take the lock over when its process freezes; of an inner handle, what the outermost one asked for} */
@@ -165,7 +170,7 @@ public final class Handle implements LockHandle {
     }
 
     private LockLostException notHeld() {
-        LockLostException lost = ref.isClosed() ? null : grant.lock().supervisor().expired(grant, token);
+        LockLostException lost = ref.isClosed() ? null : Revocation.expired(grant, token);
         if (lost == null) {
             throw new IllegalStateException("the handle of " + grant.lock().engine() + " was closed by its user; acquire the lock again");
         }

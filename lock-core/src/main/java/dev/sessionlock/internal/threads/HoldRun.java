@@ -9,6 +9,7 @@ import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.RareLog;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * <p><b>What a warm cycle pays.</b> It takes 200 ns, and a look at the clock a tenth of that. So only the first hold of a run looks at the clock when it ends. How
  * long the others last is seen by the keeper's {@linkplain IdleLocks idle checks}, which come every millisecond: what is shorter is not seen, and is brief. A hold
  * that is so long that these checks have stopped looks at the clock again. A run is told at the keeper's tick, even if it goes on.
+ *
+ * <p><b>Readers.</b> The readers of one {@link SharedGrant} come and go independently. Those of one thread name and purpose are one run, however many there are between
+ * two ticks of the keeper.
  */
 final class HoldRun {
     private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "it could not be noted how a hold ended");
@@ -27,7 +31,11 @@ final class HoldRun {
     private static final long LEAST_WAIT_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
     private final @Nullable String thread;
+    private final @Nullable String purpose;
     private final long since;
+    /** When the last hold ended, of a run of readers, monotonic nanoseconds. */
+    @GuardedBy("LocalLock.stateLock")
+    private long until;
     @GuardedBy("LocalLock.stateLock")
     private long count;
     @GuardedBy("LocalLock.stateLock")
@@ -39,7 +47,8 @@ final class HoldRun {
     private long token;
 
     private HoldRun(Grant first, long waited) {
-        this.thread = first.hold().thread();
+        this.thread = first.thread();
+        this.purpose = first.options().purpose();
         this.since = first.acquiredNanos();
         this.waited = waited;
     }
@@ -92,6 +101,59 @@ final class HoldRun {
         }
     }
 
+    /** A reader has closed it. */
+    static void left(ReaderGrant reader) {
+        try {
+            if (reader.lock().engine().keepsHistory()) {
+                long now = reader.clock().nanos();
+                if (reader.isValid(now)) {
+                    runFor(reader).addReader(reader, now);
+                } else {
+                    tellLost(reader, reader.expiry(now)); // its user may be faster than the keeper
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            trouble.warn(reader.lock().engine().toString(), e);
+        }
+    }
+
+    private static HoldRun runFor(ReaderGrant reader) {
+        SharedGrant whole = reader.whole();
+        HoldRun run = whole.run(reader.thread());
+        long waited = reader.waitedNanos() >= LEAST_WAIT_NANOS ? reader.waitedNanos() : 0;
+        if (run != null && (waited > 0 || !Objects.equals(run.purpose, reader.options().purpose()))) {
+            tellReaders(whole, reader.thread());
+            run = null;
+        }
+        if (run == null) {
+            run = new HoldRun(reader, waited);
+            whole.keep(reader.thread(), run);
+        }
+        return run;
+    }
+
+    private void addReader(ReaderGrant reader, long now) {
+        add(reader, now - reader.acquiredNanos());
+        until = now;
+    }
+
+    /** Tells of those readers of one thread name that have left. */
+    private static void tellReaders(SharedGrant whole, String thread) {
+        HoldRun run = whole.run(thread);
+        if (run != null) {
+            whole.forget(thread);
+            run.tell(whole, run.until);
+        }
+    }
+
+    private static void tellLost(ReaderGrant reader, Reason reason) {
+        tellReaders(reader.whole(), reader.thread());
+        long now = reader.clock().nanos();
+        HoldRun run = new HoldRun(reader, reader.waitedNanos() >= LEAST_WAIT_NANOS ? reader.waitedNanos() : 0);
+        run.add(reader, now - reader.acquiredNanos());
+        run.tell(reader, now, Ending.of(reason));
+    }
+
     /** Its last user has closed it, and it is about to be given back, or handed over. */
     static void released(Grant held) {
         try {
@@ -110,6 +172,12 @@ final class HoldRun {
     /** It was just taken away from its user. */
     static void lost(Grant held, Reason reason) {
         try {
+            if (held instanceof ReaderGrant reader) {
+                if (held.lock().engine().keepsHistory()) {
+                    tellLost(reader, reason);
+                }
+                return;
+            }
             write(held);
             if (held.lock().engine().keepsHistory()) {
                 long now = held.clock().nanos();
@@ -125,6 +193,10 @@ final class HoldRun {
 
     /** Tells of its former users, if there are any. */
     static void write(Grant held) {
+        if (held instanceof SharedGrant whole) {
+            writeReaders(whole);
+            return;
+        }
         HoldRun run = held.run;
         if (run == null || run.count == 0) {
             return;
@@ -134,6 +206,16 @@ final class HoldRun {
             run.tell(held, held.lingers() ? held.idleSince(held.clock().nanos()) : held.acquiredNanos());
         } catch (RuntimeException | Error e) {
             trouble.warn(held.lock().engine().toString(), e);
+        }
+    }
+
+    private static void writeReaders(SharedGrant whole) {
+        try {
+            for (HoldRun run : whole.takeRuns()) {
+                run.tell(whole, run.until);
+            }
+        } catch (RuntimeException | Error e) {
+            trouble.warn(whole.lock().engine().toString(), e);
         }
     }
 
@@ -158,7 +240,7 @@ final class HoldRun {
 
     private void tell(Grant held, long until, Ending ending) {
         ProcessIdentity self = ProcessIdentity.current();
-        held.lock().engine().note(new PastHold(held.lock().engine().name(), token, self.pid(), self.host(), thread, held.options().purpose(), held.at(since),
+        held.lock().engine().note(new PastHold(held.lock().engine().name(), token, self.pid(), self.host(), thread, purpose, held.at(since),
                 held.at(until), ending, count, micros(longest), micros(waited), micros(behind),
                 HolderProcesses.ofThis()));
     }

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.threads;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.spi.Clock;
 import java.nio.file.Path;
@@ -60,12 +61,15 @@ final class IdleLocks {
     }
 
     /**
-     * Takes a lock that lingers on exactly these terms; memory only.
+     * Takes a lock that lingers on exactly these terms, or joins others that read it; memory only.
      *
      * @param owner the thread that it will belong to; null for an asynchronous acquisition
      * @return null if the lock must be acquired in the ordinary way
      */
     @Nullable Handle tryReuse(LocalLock lock, EventPublisher publisher, LockOptions options, @Nullable Thread owner) {
+        if (options.mode() == LockMode.SHARED) {
+            return Joining.tryJoin(lock, publisher, options, owner);
+        }
         Grant idle;
         Handle handle;
         LockEvents.Timed asked = LockEvents.asked();

@@ -1,6 +1,5 @@
 package dev.sessionlock.internal.threads;
 
-import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
@@ -10,9 +9,7 @@ import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Looks after one lock while this JVM has it: renews its lease, notices when it is lost, takes it from its user then, and finishes what is ending. The keeper and its
@@ -44,16 +41,22 @@ final class LeaseSupervisor {
         } else if (held.state() == Grant.State.ENDING) {
             return endAgain(lock);
         }
-        long grace = held.lost() == null ? Long.MAX_VALUE : graceLeft(held, now);
-        if (grace <= 0) {
-            return endAgain(lock);
+        long soonest = Math.min(held.hold().terms().leaseNanos() / 4, held.renewEvery());
+        if (held instanceof SharedGrant whole && held.lost() == null) {
+            for (Grant reader : whole.users()) {
+                soonest = Math.min(soonest, nextLook(reader, now));
+            }
+            return soonest;
         }
-        long hold = held.lost() == null ? Math.min(held.holdLeft(now), untilLeakReport(held, now)) : Long.MAX_VALUE;
-        return Math.min(Math.min(held.hold().terms().leaseNanos() / 4, held.renewEvery()), Math.min(hold, grace));
+        return Math.min(soonest, nextLook(held, now));
     }
 
-    private static long graceLeft(Grant lost, long now) {
-        return lost.revokedAt() + lost.options().revokeGrace().toNanos() - now;
+    private long nextLook(Grant user, long now) {
+        if (user.lost() == null) {
+            return Math.min(user.holdLeft(now), untilLeakReport(user, now));
+        }
+        long grace = user.graceLeft(now);
+        return grace <= 0 ? endAgain(user.lock()) : grace;
     }
 
     private long untilLeakReport(Grant held, long now) {
@@ -84,16 +87,28 @@ final class LeaseSupervisor {
         try {
             long token = held.token(); // before it is judged
             long now = lock.clock().nanos();
-            if (!held.isLive() || held.isValid(now)) {
+            if (held instanceof SharedGrant whole && held.isValid(now)) {
+                loseReadersThatAreOver(whole, now);
+                return false;
+            } else if (!held.isLive() || held.isValid(now)) {
                 return false;
             } else if (!evenIfRenewable && mayRenewLate(held, now)) {
                 return true;
             }
-            loseToTime(held, token, now);
+            Revocation.loseToTime(held, token, now);
         } catch (RuntimeException | Error e) {
             trouble.warn(lock.engine() + ": could not be taken away", e);
         }
         return false;
+    }
+
+    /** Takes from readers what they have had for longer than their {@code maxHold}. The others read on. */
+    private static void loseReadersThatAreOver(SharedGrant whole, long now) {
+        for (Grant reader : whole.users()) {
+            if (reader.hasUser() && reader.lost() == null && reader.holdLeft(now) <= 0) {
+                Revocation.lose(reader, Reason.MAX_HOLD);
+            }
+        }
     }
 
     // ---- for a worker of the keeper ----
@@ -160,12 +175,17 @@ final class LeaseSupervisor {
 
     /** Closes a handle whose closing was broken off, on its user's behalf. A grant that has no handle at all is to end. */
     private void closeHalfClosed(Grant held) {
+        if (held instanceof SharedGrant whole) {
+            for (Grant reader : whole.users()) {
+                closeHalfClosed(reader); // one that has no handle at all is over: see endReadersThatAreOver
+            }
+        }
         Handle.Ref halfClosed;
         MemoryLock stateLock = held.lock().stateLock();
         stateLock.lock();
         try {
             halfClosed = held.halfClosed();
-            if (held.hasUser() && !held.isOpen()) {
+            if (held.hasUser() && !held.isOpen() && held == held.whole()) {
                 held.beginEnding();
             }
         } finally {
@@ -181,18 +201,32 @@ final class LeaseSupervisor {
         long token = held.token(); // before it is judged
         long now = held.clock().nanos();
         if (held.lost() == null && !held.isValid(now) && !renewLateUnderEngineLock(held)) {
-            loseToTime(held, token, now);
+            Revocation.loseToTime(held, token, now);
         }
-        if (held.lost() == null || !isOver(held)) {
+        if (held.lost() == null || !Revocation.isOver(held)) {
             renewIfDue(held, token, now);
         }
         if (held.lost() == null) {
             revokeUnlessIntact(held, deeply);
+        }
+        if (held instanceof SharedGrant whole) {
+            maintainReaders(whole, now);
+        } else if (held.lost() == null) {
             reportLeak(held, now);
         }
-        if (held.lost() != null && isOver(held)) {
+        if (held.lost() != null && Revocation.isOver(held)) {
             held.lock().releaser().endUnderEngineLock(held);
         }
+    }
+
+    private void maintainReaders(SharedGrant whole, long now) {
+        loseReadersThatAreOver(whole, whole.clock().nanos());
+        for (Grant reader : whole.users()) {
+            if (reader.lost() == null) {
+                reportLeak(reader, now);
+            }
+        }
+        whole.lock().releaser().endReadersThatAreOver(whole);
     }
 
     /** Says, once for each user, that it may have forgotten to close the lock. */
@@ -209,7 +243,7 @@ final class LeaseSupervisor {
             stateLock.unlock();
         }
         log.warn("{} is held for longer than leakDetectionThreshold ({} ms), since {} by {}{}: was it forgotten to be closed?", held.lock().engine(),
-                held.options().leakDetectionThreshold().toMillis(), WallClock.iso(held.acquiredAt()), ThreadNames.inWords(held.hold().thread()), LossMessages.purpose(held),
+                held.options().leakDetectionThreshold().toMillis(), WallClock.iso(held.acquiredAt()), ThreadNames.inWords(held.thread()), LossMessages.purpose(held),
                 acquiredHere);
     }
 
@@ -248,7 +282,7 @@ final class LeaseSupervisor {
         }
         held.renewalTrouble = null;
         if (!renewed && !renewLateUnderEngineLock(held)) {
-            loseToRenewal(held, token, held.clock().nanos());
+            Revocation.loseToRenewal(held, token, held.clock().nanos());
             held.lock().releaser().endUnderEngineLock(held);
         }
     }
@@ -261,30 +295,28 @@ final class LeaseSupervisor {
     }
 
     /** {@return whether a grant is valid after all, since its lease was over and the engine has just renewed it} For a user, who finds it before the keeper does. */
-    boolean renewLate(Grant held) {
+    boolean renewLate(Grant user) {
+        Grant held = user.whole();
         if (!mayRenewLate(held, held.clock().nanos())) {
             return false;
         }
         StackRoom.require();
         held.lock().engineLock().lock();
         try {
-            return renewLateUnderEngineLock(held) || held.isValid(held.clock().nanos()); // somebody may have been faster
+            renewLateUnderEngineLock(held);
+            return user.isValid(held.clock().nanos()); // also if somebody was faster
         } finally {
             held.lock().engineLock().unlock();
         }
     }
 
-    /**
-     * {@return whether the lease was over and has been renewed, or false if there was nothing to renew late} The time since the last renewal does not count
-     * towards {@code maxHold}: its user could do nothing while the machine slept.
-     */
+    /** {@return whether the lease was over and has been renewed, or false if there was nothing to renew late} */
     private boolean renewLateUnderEngineLock(Grant held) {
         long now = held.clock().nanos();
         if (!mayRenewLate(held, now)) {
             return false;
         }
-        long last = held.progressAt();
-        held.progressed(last, last + now - held.hold().renewedAt()); // first: nobody must find maxHold over once the lease is renewed
+        held.slept(now); // first: nobody must find maxHold over once the lease is renewed
         try {
             boolean renewed = held.lock().engine().renewLate(held.hold(), holdUntilMillis(held, now));
             held.renewalTrouble = null;
@@ -302,34 +334,28 @@ final class LeaseSupervisor {
         return left == Long.MAX_VALUE ? -1 : held.clock().wallMillis() + Math.max(0, left / 1_000_000);
     }
 
-    /** {@return whether a lost grant has no grace left} */
-    private boolean isOver(Grant lost) {
-        Reason reason = lost.lost().reason();
-        boolean noGrace = reason == Reason.LEASE_EXPIRED || reason == Reason.KERNEL_LOCK_LOST;
-        return noGrace || lost.state() == Grant.State.LINGERING || graceLeft(lost, lost.clock().nanos()) <= 0;
-    }
-
     private void revokeUnlessIntact(Grant held, boolean deeply) throws IOException {
         long token = held.token(); // before it is judged
         EngineLock.HoldStatus status = held.lock().engine().check(held.hold(), deeply);
         long now = held.clock().nanos();
         if (status != EngineLock.HoldStatus.INTACT && !held.isValid(now)) {
-            loseToTime(held, token, now); // frozen since the last look: it was a successor that put its record in place of ours
+            Revocation.loseToTime(held, token, now); // frozen since the last look: it was a successor that put its record in place of ours
             return;
         }
         if (status == EngineLock.HoldStatus.REMOVED) {
-            lose(held, Reason.REMOVED_BY_HAND);
+            Revocation.lose(held, Reason.REMOVED_BY_HAND);
         } else if (status == EngineLock.HoldStatus.REQUESTED) {
-            lose(held, token, Reason.RELEASE_REQUESTED);
+            Revocation.lose(held, token, Reason.RELEASE_REQUESTED);
         } else if (status == EngineLock.HoldStatus.LOST) {
-            lose(held, Reason.KERNEL_LOCK_LOST);
+            Revocation.lose(held, Reason.KERNEL_LOCK_LOST);
         }
     }
 
     // ---- for a user ----
 
     /** Looks at the disk and the kernel, for a user who wants to know for certain. */
-    void verify(Grant held) throws IOException {
+    void verify(Grant user) throws IOException {
+        Grant held = user.whole();
         held.lock().engineLock().lock();
         try {
             if (held.isLive() && held.lost() == null) {
@@ -345,108 +371,6 @@ final class LeaseSupervisor {
         }
     }
 
-    /**
-     * A user found that its grant is not valid.
-     *
-     * @param token that user's
-     * @return why, with the stack of the calling thread; null if it was closed meanwhile, and is another user's
-     */
-    @Nullable LockLostException expired(Grant held, long token) {
-        if (held.lost() == null) {
-            loseToTime(held, token, held.clock().nanos());
-        }
-        LockLostException lost = held.lost();
-        return lost == null ? null : causedBy(new LockLostException(lost.reason(), lost.since(), lost.getMessage()), lost.getCause());
-    }
-
-    /** Takes it away from whoever has it here, as if that had come about by itself. Returns whether anybody had it. */
-    boolean loseNow(LocalLock lock, Reason reason) {
-        lock.engineLock().lock();
-        try {
-            Grant held = lock.grant();
-            lock.releaser().endLingering(lock);
-            boolean had = held != null && held.isLive() && held.lost() == null;
-            if (had) {
-                lose(held, reason);
-                had = held.lost() != null; // else its user has closed it this moment, and it is the next one's
-            }
-            if (had && isOver(held)) {
-                lock.releaser().endUnderEngineLock(held);
-            }
-            return had;
-        } finally {
-            lock.engineLock().unlock();
-        }
-    }
-
-    // ---- losing ----
-
-    /** Takes a grant away, whoever has it. */
-    void lose(Grant held, Reason reason) {
-        lose(held, held.token(), reason);
-    }
-
-    private void lose(Grant held, long token, Reason reason) {
-        lose(held, token, reason, LossMessages.of(held, reason));
-    }
-
-    /** @param token that of the user who was judged; another may have it by now */
-    private void lose(Grant held, long token, Reason reason, String how) {
-        LockLostException why;
-        List<Handle.Ref> told;
-        MemoryLock stateLock = held.lock().stateLock();
-        stateLock.lock(); // so that a handle that is being closed is counted either as released or as lost
-        try {
-            if (held.token() != token && isForOneUser(reason)) {
-                return; // that user has closed it meanwhile, and it is the next one's
-            }
-            why = causedBy(new LockLostException(reason, held.clock().instant(), LossMessages.message(held, how)), held.acquiredHere());
-            boolean first = held.lose(why);
-            if (first && held.isOpen()) {
-                HoldRun.lost(held, reason);
-            }
-            if (!first || held.lingers()) {
-                return; // it was lost before, or nobody has it, and nobody is told
-            }
-            told = held.handles();
-        } finally {
-            stateLock.unlock();
-        }
-        held.publisher().lost(held, why, told.size());
-        for (Handle.Ref ref : told) {
-            Handle handle = ref.get();
-            if (handle != null) {
-                handle.lost(why);
-            }
-        }
-        held.lock().locks().wakeKeeper();
-    }
-
-    /** {@return whether what is judged is what one user did, and not what became of the lock itself} */
-    private static boolean isForOneUser(Reason reason) {
-        return reason == Reason.MAX_HOLD || reason == Reason.RELEASE_REQUESTED;
-    }
-
-    private void loseToTime(Grant held, long token, long now) {
-        lose(held, token, held.expiry(now));
-    }
-
-    /** A renewal came too late, or found that somebody else has had our bytes. */
-    private void loseToRenewal(Grant held, long token, long now) {
-        if (held.isValid(now)) {
-            lose(held, token, Reason.KERNEL_LOCK_LOST, "the kernel had lost its lock, and another process has had it since");
-        } else {
-            loseToTime(held, token, now);
-        }
-    }
-
-    private static LockLostException causedBy(LockLostException lost, @Nullable Throwable cause) {
-        if (cause != null) {
-            lost.initCause(cause);
-        }
-        return lost;
-    }
-
     // ---- the end of the JVM ----
 
     /** The JVM ends: whoever holds the lock has lost it. Memory only, and never throws; see {@link #tidyAsTheJvmEnds}. */
@@ -454,7 +378,7 @@ final class LeaseSupervisor {
         try {
             Grant held = lock.grant();
             if (held != null && isAbandoned(held)) {
-                lose(held, Reason.SHUTDOWN);
+                Revocation.lose(held, Reason.SHUTDOWN);
             }
         } catch (RuntimeException | Error e) {
             trouble.warn(lock.engine() + ": could not be given up in good order as the JVM ends", e);

@@ -221,9 +221,9 @@ final class LocalLock implements KernelWaiter.Host {
         return grant;
     }
 
-    /** Under the state lock. Returns the current grant, if the calling thread has an open handle of it; else null. */
+    /** Under the state lock. Returns the grant of which the calling thread has an open handle; null if it has none. */
     @Nullable Grant currentOfThisThread() {
-        return grant != null && grant.owner() == Thread.currentThread() && grant.isOpen() ? grant : null;
+        return grant == null ? null : grant.ofThread(Thread.currentThread());
     }
 
     /** Under the state lock. Returns whether nobody here has it. */
@@ -282,15 +282,23 @@ final class LocalLock implements KernelWaiter.Host {
         grant = next;
     }
 
-    /** Under the engine lock: the engine has just given the lock. Once the grant is there, nothing is thrown any more: nobody would have its handle. */
-    Handle grantTaken(AcquireRequest request, @Nullable Thread owner, long since) {
+    /**
+     * Under the engine lock: the engine has just given the lock. Once the grant is there, nothing is thrown any more: nobody would have its handle.
+     *
+     * @param waiter who gets the handle, in the same moment: another thread that let this reader in, too, would do so twice. Not if it has left. Null for one that does
+     *     not wait
+     */
+    Handle grantTaken(AcquireRequest request, @Nullable Thread owner, String ownerName, long since, @Nullable Waiter waiter) {
         long waited = clock().nanos() - since;
-        Grant fresh = new Grant(this, owned.hold(), request, owner, waited);
-        Handle handle = new Handle(fresh, locks.forgotten(), request.acquiredHere());
+        Handle handle = firstHandle(request, owner, ownerName, waited);
+        Grant fresh = handle.grant();
         fairness.granted(since);
         stateLock.lock();
         try {
-            replaceGrant(fresh);
+            replaceGrant(fresh.whole());
+            if (waiter != null && queue.head() == waiter) {
+                waiter.given = handle;
+            }
         } finally {
             stateLock.unlock();
         }
@@ -302,7 +310,15 @@ final class LocalLock implements KernelWaiter.Host {
         return handle;
     }
 
-    /** Under the engine lock: the hold is on the terms of the next waiter. Returns false if that one has left meanwhile. */
+    /** {@return the first handle of what the engine has given; nobody else knows its grant yet} */
+    private Handle firstHandle(AcquireRequest request, @Nullable Thread owner, String ownerName, long waited) {
+        if (owned.hold().terms().shared()) {
+            return new SharedGrant(this, owned.hold(), request).addFirst(request, owner, ownerName, waited);
+        }
+        return new Handle(new Grant(this, owned.hold(), request, owner, waited), locks.forgotten(), request.acquiredHere());
+    }
+
+    /** Under the engine lock: the hold is on the terms of the next waiter, which wants it exclusively as the last user did. Returns false if that one has left meanwhile. */
     boolean grantHandedOver(Waiter next) {
         long waited = clock().nanos() - next.since();
         Grant fresh = new Grant(this, owned.hold(), next.request(), next.owner(), waited);
@@ -330,7 +346,7 @@ final class LocalLock implements KernelWaiter.Host {
         try {
             replaceGrant(null);
             usedAt = System.nanoTime();
-            wakeHeadOfFree();
+            wakeHeadInTurn();
         } finally {
             stateLock.unlock();
         }
@@ -338,18 +354,19 @@ final class LocalLock implements KernelWaiter.Host {
 
     // ---- waking ----
 
-    /** Under the state lock. */
-    void wakeHeadOfFree() {
-        if (isFree()) {
-            queue.wakeHead();
+    /** Under the state lock. Wakes the head, if the lock is free or the head may join the readers. */
+    void wakeHeadInTurn() {
+        Waiter head = queue.head();
+        if (head != null && (isFree() || Joining.isHeldUp(this, head))) {
+            head.wake();
         }
     }
 
-    /** Wakes the head if the lock is free: something may have been thrown to whoever was to wake it. */
+    /** As {@link #wakeHeadInTurn}, without the state lock: something may have been thrown to whoever was to wake it. */
     void wakeHead() {
         stateLock.lock();
         try {
-            wakeHeadOfFree();
+            wakeHeadInTurn();
         } finally {
             stateLock.unlock();
         }

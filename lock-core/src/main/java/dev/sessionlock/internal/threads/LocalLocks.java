@@ -166,7 +166,7 @@ public final class LocalLocks {
     }
 
     /**
-     * Takes a lock that lingers in this JVM, if its last user asked for it by the same name and on the same terms; memory only.
+     * Takes a lock that lingers in this JVM, if its last user asked for it by the same name and on the same terms, or joins others that read it; memory only.
      *
      * @param owner the thread that it will belong to; null for an asynchronous acquisition
      * @return null if the lock must be acquired in the ordinary way
@@ -353,7 +353,7 @@ public final class LocalLocks {
         LockNamespace namespace = engine.pin(id);
         try {
             LocalLock lock = byKey.get(new LockKey(namespace, namespace.key(id.name())));
-            return lock != null && supervisor.loseNow(lock, reason);
+            return lock != null && Revocation.loseNow(lock, reason);
         } finally {
             unpin(namespace);
         }
@@ -361,7 +361,7 @@ public final class LocalLocks {
 
     /** Takes all locks away from whoever has them in this JVM. */
     public void loseAll(Reason reason) {
-        byKey.values().forEach(lock -> supervisor.loseNow(lock, reason));
+        byKey.values().forEach(lock -> Revocation.loseNow(lock, reason));
     }
 
     /** What a clock that is moved by hand has to know and to wake. */

@@ -99,7 +99,7 @@ final class LongWait {
         Instant now = lock.clock().instant();
         Grant grant = lock.grant();
         if (grant != null && grant.hasUser()) {
-            LockOwner user = new LockOwner(ProcessIdentity.current().pid(), null, null, grant.acquiredAt(), grant.hold().thread(), grant.options().purpose(),
+            LockOwner user = new LockOwner(ProcessIdentity.current().pid(), null, null, grant.acquiredAt(), grant.thread(), grant.options().purpose(),
                     grant.token(), null);
             return "held in this JVM by " + TimeoutMessage.heldBy(user, now)
                     + (grant.lost() == null ? "" : ", which has lost it (" + grant.lost().reason() + ") and not closed it yet");

@@ -11,9 +11,7 @@ public final class LongestNow {
         long longest = 0;
         for (LocalLock lock : locks.all()) {
             Grant grant = lock.grantIfAtOnce();
-            if (grant != null && grant.publisher() == publisher && grant.hasUser()) {
-                longest = Math.max(longest, now - grant.acquiredNanos());
-            }
+            longest = grant == null ? longest : Math.max(longest, grant.longestHold(publisher, now));
         }
         return longest;
     }

@@ -21,13 +21,14 @@ final class LossMessages {
 
     private static String inFull(Grant held, String how) {
         return "lost the lock " + held.lock().engine() + " (token " + held.token() + ", held by "
-                + ThreadNames.inWords(held.hold().thread()) + " since " + WallClock.iso(held.acquiredAt()) + "): " + how
+                + ThreadNames.inWords(held.thread()) + " since " + WallClock.iso(held.acquiredAt()) + "): " + how
                 + ". Nothing may be written under it any more; acquire it again and look at what was written since";
     }
 
     /** {@return what its user wants the lock for, as part of a sentence; empty if not said} */
     static String purpose(Grant held) {
-        return held.hold().terms().purpose() == null ? "" : " for \"" + held.hold().terms().purpose() + "\"";
+        String purpose = held.options().purpose();
+        return purpose == null ? "" : " for \"" + purpose + "\"";
     }
 
     /** {@return how it was lost, as a clause} Never throws: the lock is lost even if nobody can say how. */

@@ -31,6 +31,10 @@ final class Releaser {
         /** It lingers, and the keeper does not know that it has to check it. */
         LINGERS_UNCHECKED,
         LOST, LOST_LAST,
+        /** A reader left, which was told, and others read on. */
+        LEFT,
+        /** The last reader left, which was told. */
+        LEFT_LAST,
         /** The keeper had closed it on its user's behalf. */
         CLOSED_BEFORE
     }
@@ -46,8 +50,8 @@ final class Releaser {
         } else if (result == CloseResult.LAST) {
             tellReleased(held);
         }
-        if (result == CloseResult.LAST || result == CloseResult.LOST_LAST) {
-            endForUser(held);
+        if (result == CloseResult.LAST || result == CloseResult.LOST_LAST || result == CloseResult.LEFT_LAST) {
+            endForUser(held.whole());
         } else if (result == CloseResult.LINGERS_UNCHECKED) {
             lock.locks().startIdleChecks(lock);
         }
@@ -64,10 +68,10 @@ final class Releaser {
         String advice = ref.acquiredHere() == null ? "use try-with-resources; LockOptions.withLeakDetectionThreshold tells where it was acquired"
                 : "use try-with-resources";
         Loggers.EVENTS.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by {}{}; {}",
-                lock.engine(), WallClock.iso(held.acquiredAt()), ThreadNames.inWords(held.hold().thread()), LossMessages.purpose(held), advice,
+                lock.engine(), WallClock.iso(held.acquiredAt()), ThreadNames.inWords(held.thread()), LossMessages.purpose(held), advice,
                 last ? null : ref.acquiredHere()); // where the last one was acquired is told with the loss
         if (last) {
-            lock.supervisor().lose(held, Reason.LEAKED);
+            Revocation.lose(held, Reason.LEAKED);
         }
         CloseResult result = remove(ref);
         if (result == CloseResult.OTHERS_REMAIN) {
@@ -89,7 +93,9 @@ final class Releaser {
                 return CloseResult.CLOSED_BEFORE;
             }
             boolean last = held.remove(ref);
-            if (held.lost() != null) {
+            if (held instanceof ReaderGrant reader) {
+                return last ? leave(reader, true) : reader.lost() != null ? CloseResult.LOST : CloseResult.OTHERS_REMAIN;
+            } else if (held.lost() != null) {
                 return last && held.beginEnding() ? CloseResult.LOST_LAST : CloseResult.LOST;
             } else if (!last) {
                 return CloseResult.OTHERS_REMAIN;
@@ -110,6 +116,50 @@ final class Releaser {
             return unchecked ? CloseResult.LINGERS_UNCHECKED : CloseResult.LINGERS;
         } finally {
             stateLock.unlock();
+        }
+    }
+
+    /**
+     * Under the state lock: a reader has closed its last handle, or has no grace left. Its close is told here: a writer may come as soon as the last reader is gone, and
+     * must be told of after it.
+     *
+     * @param mayLinger whether what nobody reads any more may linger
+     */
+    private CloseResult leave(ReaderGrant reader, boolean mayLinger) {
+        SharedGrant whole = reader.whole();
+        boolean lost = reader.lost() != null;
+        if (!lost && reader.hasUser()) {
+            HoldRun.left(reader);
+            tellReleased(reader);
+        }
+        boolean left = whole.leave(reader);
+        if (!left || !whole.isEmpty()) {
+            return lost ? CloseResult.LOST : CloseResult.LEFT;
+        }
+        boolean stays = mayLinger && !lost && reader.lock().queue().isEmpty() && mayLinger(whole);
+        if (!stays) {
+            return whole.beginEnding() ? CloseResult.LEFT_LAST : CloseResult.LOST; // at once: if giving it back fails, the keeper sees it
+        }
+        return whole.linger(false) ? CloseResult.LINGERS_UNCHECKED : CloseResult.LINGERS;
+    }
+
+    /** Under the engine lock. Has those readers leave that are over, and gives back what nobody reads any more then. */
+    void endReadersThatAreOver(SharedGrant whole) {
+        boolean ends = false;
+        long now = whole.clock().nanos();
+        MemoryLock stateLock = whole.lock().stateLock();
+        stateLock.lock();
+        try {
+            ReaderGrant next;
+            for (ReaderGrant reader = whole.first(); reader != null; reader = next) {
+                next = reader.next;
+                ends |= reader.isOver(now) && leave(reader, false) == CloseResult.LEFT_LAST;
+            }
+        } finally {
+            stateLock.unlock();
+        }
+        if (ends) {
+            endUnderEngineLock(whole);
         }
     }
 
@@ -256,11 +306,14 @@ final class Releaser {
         }
     }
 
-    /** Under the engine lock. Returns whether another waiter of this JVM has it now; else it must be given back. */
+    /**
+     * Under the engine lock. Returns whether another waiter of this JVM has it now; else it must be given back. A writer hands on to a writer only: the mode of a hold
+     * never changes, and readers that wait for what others read differ from them in what they may have.
+     */
     private boolean handOver(LocalLock lock) {
         while (true) {
             Waiter next = head(lock);
-            if (next == null || next.request().publisher().isClosed()) {
+            if (next == null || next.request().publisher().isClosed() || next.terms().shared() || lock.owned().hold().terms().shared()) {
                 return false;
             }
             try {

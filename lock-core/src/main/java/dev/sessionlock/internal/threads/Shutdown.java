@@ -100,7 +100,7 @@ public final class Shutdown implements Runnable {
         List<LocalLock> open = new ArrayList<>();
         for (LocalLock lock : locks.all()) {
             Grant held = lock.open();
-            if (held != null && held.publisher().shutdownGraceNanos() != LEAVE_ALONE) {
+            if (held != null && held.shutdownGraceNanos() != LEAVE_ALONE) {
                 open.add(lock);
             }
         }
@@ -116,7 +116,7 @@ public final class Shutdown implements Runnable {
             if (held == null) {
                 continue;
             }
-            long grace = held.publisher().shutdownGraceNanos();
+            long grace = held.shutdownGraceNanos();
             if (grace == WHILE_HOOKS_WORK && !asked) {
                 asked = true;
                 idle = isApplicationIdle(open, now);
@@ -126,7 +126,7 @@ public final class Shutdown implements Runnable {
                 lock.supervisor().abandon(lock);
                 ended = true;
             } else if (grace == WHILE_HOOKS_WORK && elapsed > MOMENT_NANOS && lock.isWaitedFor() && isStranded(held)) {
-                lock.supervisor().loseNow(lock, Reason.SHUTDOWN); // else its waiter, which may be a hook, waits for a thread that waits for all hooks
+                Revocation.loseNow(lock, Reason.SHUTDOWN); // else its waiter, which may be a hook, waits for a thread that waits for all hooks
             }
         }
         if (ended) {
@@ -152,17 +152,22 @@ public final class Shutdown implements Runnable {
         return held == null || isStranded(held);
     }
 
-    /** {@return whether its thread waits for the end of the JVM, and so will not close it} */
+    /** {@return whether its thread, or that of each reader, waits for the end of the JVM, and so will not close it} */
     private static boolean isStranded(Grant held) {
-        Thread owner = held.owner();
-        return owner != null && OtherHooks.isExiting(owner);
+        for (Grant user : held.users()) {
+            Thread owner = user.owner();
+            if (owner == null || !OtherHooks.isExiting(owner)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private void tell(List<LocalLock> open) {
         Grant first = open.get(0).open();
         if (first != null) {
             log.info("the JVM is shutting down, and waits for {} to be closed: {}, held by {} since {}",
-                    open.size() == 1 ? "a lock" : open.size() + " locks", open.get(0).engine(), ThreadNames.inWords(first.hold().thread()), WallClock.iso(first.acquiredAt()));
+                    open.size() == 1 ? "a lock" : open.size() + " locks", open.get(0).engine(), ThreadNames.inWords(first.thread()), WallClock.iso(first.acquiredAt()));
         }
     }
 

@@ -29,12 +29,26 @@ final class TimeoutMessage {
     private TimeoutMessage() {
     }
 
+    /**
+     * Who has it in this JVM.
+     *
+     * @param thread the thread; of several that read, the first one
+     * @param does what it does, as the end of a sentence
+     */
+    record Holder(Thread thread, String does) {
+        static @Nullable Holder of(Grant held) {
+            Thread thread = held.owner();
+            int others = held.users().size() - 1;
+            return thread == null ? null : new Holder(thread, !held.hold().terms().shared() ? "holds it" : others <= 0 ? "reads" : "reads, as do " + others + " more");
+        }
+    }
+
     /** {@return what a waiter is told that gives up: who has the lock, and what is in the way} */
     static LockTimeoutException exception(LocalLock lock, Waiter waiter) {
         EngineLock engine = lock.engine();
         Busy busy = waiter.busy;
         Grant held = lock.grant();
-        Thread holder = held == null ? null : held.owner();
+        Holder holder = held == null ? null : Holder.of(held);
         Duration waited = Duration.ofNanos(lock.clock().nanos() - waiter.since());
         String locked = lock.shown(waiter.request());
         try {
@@ -56,7 +70,7 @@ final class TimeoutMessage {
     }
 
     /** As {@link #of}, or less: a timeout is reported as one, even where there is no memory, or no descriptor, for all that it could say. */
-    static String always(AcquireRequest request, String locked, LockReport report, @Nullable Thread holder, @Nullable Busy busy, Clock clock) {
+    static String always(AcquireRequest request, String locked, LockReport report, @Nullable Holder holder, @Nullable Busy busy, Clock clock) {
         try {
             return of(request, locked, report, holder, busy, clock.instant());
         } catch (RuntimeException | Error e) {
@@ -65,7 +79,7 @@ final class TimeoutMessage {
     }
 
     /** Each line is made printable by itself: names of files and threads and purposes may hold line feeds, with which somebody could forge one. */
-    static String of(AcquireRequest request, String locked, LockReport report, @Nullable Thread holder, @Nullable Busy busy, Instant now) {
+    static String of(AcquireRequest request, String locked, LockReport report, @Nullable Holder holder, @Nullable Busy busy, Instant now) {
         List<String> lines = new ArrayList<>();
         lines.add(headline(request, locked, report, now));
         if (report.owner() != null) {
@@ -76,8 +90,8 @@ final class TimeoutMessage {
             lines.add((sentence.topic() == Topic.LEASE ? "  lease     " : "  evidence  ") + sentence.text());
         }
         if (holder != null) {
-            lines.add("  thread    \"" + holder.getName() + "\" of this JVM holds it; it is at");
-            lines.addAll(stack(holder));
+            lines.add("  thread    \"" + holder.thread().getName() + "\" of this JVM " + holder.does() + "; it is at");
+            lines.addAll(stack(holder.thread()));
         }
         if (report.remedy().kind() != RemedyKind.NONE) {
             lines.add("  to free   " + report.remedy().inBrief());

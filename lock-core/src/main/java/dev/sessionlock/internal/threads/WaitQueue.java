@@ -55,7 +55,7 @@ final class WaitQueue {
             return null;
         }
         Waiter head = waiters.peekFirst();
-        while (head != null && (head.isGone() || head.given != null)) { // it is about to leave
+        while (head != null && (head.isGone() || head.hasHandle())) { // it is about to leave
             waiters.pollFirst();
             head = waiters.peekFirst();
         }

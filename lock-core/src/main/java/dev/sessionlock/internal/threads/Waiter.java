@@ -140,6 +140,11 @@ abstract class Waiter {
         }
     }
 
+    /** Under the state lock. Returns whether it has its handle, and is about to leave. */
+    final boolean hasHandle() {
+        return given != null;
+    }
+
     final boolean isGone() {
         return gone;
     }

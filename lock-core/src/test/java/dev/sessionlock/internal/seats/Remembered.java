@@ -19,7 +19,10 @@ final class Remembered {
             Set.of(String.class, LockStore.class, LockStore.RecordFile.class, TableEntry.class);
     /** The parts of the engine: what is in them is set back, too. */
     private static final Set<Class<?>> PARTS =
-            Set.of(Expiries.class, SeatLedger.class, PendingDeletes.class);
+            Set.of(Expiries.class, SeatLedger.class, PendingDeletes.class, ReaderSlots.class, Representative.class, SeatEngine.class, ReaderHold.class);
+    /** What the readers' parts use of an engine that sets it back itself. */
+    private static final Map<Class<?>, Set<Class<?>>> OF_ANOTHER =
+            Map.of(ReaderSlots.class, Set.of(SeatLedger.class, Expiries.class), Representative.class, Set.of(SeatLedger.class, Expiries.class, ReaderSlots.class));
     private static final Map<Class<?>, Field[]> FIELDS = new ConcurrentHashMap<>();
 
     private final Object object;
@@ -32,7 +35,7 @@ final class Remembered {
         this.values = new Object[fields.length];
         try {
             for (int i = 0; i < fields.length; i++) {
-                values[i] = copy(fields[i].get(object));
+                values[i] = copy(object, fields[i].get(object));
             }
         } catch (IllegalAccessException e) {
             throw new AssertionError(e);
@@ -43,7 +46,8 @@ final class Remembered {
         List<Field> fields = new ArrayList<>();
         for (Class<?> declaring = type; declaring != Object.class; declaring = declaring.getSuperclass()) {
             for (Field field : declaring.getDeclaredFields()) {
-                boolean fixed = Modifier.isStatic(field.getModifiers()) || Modifier.isFinal(field.getModifiers()) && isFixed(field.getType());
+                boolean fixed = Modifier.isStatic(field.getModifiers()) || Modifier.isFinal(field.getModifiers())
+                        && (isFixed(field.getType()) || OF_ANOTHER.getOrDefault(declaring, Set.of()).contains(field.getType()));
                 if (!fixed) {
                     field.setAccessible(true);
                     fields.add(field);
@@ -58,7 +62,14 @@ final class Remembered {
         return type.isPrimitive() || type.isRecord() || SIMULATED.contains(type);
     }
 
-    private static Object copy(Object value) {
+    private static Object copy(Object of, Object value) {
+        if (value instanceof Object[] array) {
+            return new Elements(array);
+        } else if (value instanceof SeatHold held && of instanceof ReaderHold) {
+            return new Remembered(held);
+        } else if (value instanceof LockStore) {
+            return value;
+        }
         if (value instanceof List<?> list) {
             return List.copyOf(list);
         } else if (value == null || value instanceof Number || value instanceof Boolean || value instanceof String || value instanceof Enum || value instanceof TakeoverPatience) {
@@ -72,6 +83,21 @@ final class Remembered {
         throw new AssertionError("the simulation does not know how to set back a " + value.getClass());
     }
 
+    /** An array, which nobody changes, and what is in its elements. */
+    private static final class Elements {
+        private final Object[] array;
+        private final List<Remembered> parts = new ArrayList<>();
+
+        Elements(Object[] array) {
+            this.array = array;
+            for (Object element : array) {
+                if (copy(array, element) instanceof Remembered part) {
+                    parts.add(part);
+                }
+            }
+        }
+    }
+
     void setBack() {
         try {
             for (int i = 0; i < fields.length; i++) {
@@ -80,6 +106,9 @@ final class Remembered {
                     if (!Modifier.isFinal(fields[i].getModifiers())) {
                         fields[i].set(object, part.object);
                     }
+                } else if (values[i] instanceof Elements elements) {
+                    elements.parts.forEach(Remembered::setBack);
+                    fields[i].set(object, elements.array);
                 } else {
                     fields[i].set(object, values[i]);
                 }

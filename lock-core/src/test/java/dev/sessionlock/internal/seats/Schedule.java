@@ -3,8 +3,10 @@ package dev.sessionlock.internal.seats;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.seats.Journal.Op;
+import dev.sessionlock.internal.seats.SimulatedProcess.Wishes;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.EngineLock.HoldStatus;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
@@ -12,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,7 +52,15 @@ final class Schedule {
 
     /** What the protocol promises. */
     enum Promise {
-        ONE_HOLDER, GROWING_TOKENS, NEVER_STUCK, NOTHING_LEFT
+        /** Either one writer or any number of readers. */
+        ONE_HOLDER,
+        GROWING_TOKENS, NEVER_STUCK, NOTHING_LEFT,
+        /** A process that reads has one reader slot, and no other has any. */
+        ONE_SLOT,
+        /** While the lock is read, other programs find a record at x.lock, of a process that lives. */
+        OTHERS_KEPT_OUT,
+        /** Nobody is told that a record was removed though nobody has removed one. */
+        NO_FALSE_REMOVAL
     }
 
     private static final class PromiseBroken extends AssertionError {
@@ -80,6 +91,8 @@ final class Schedule {
     private final List<String> trace;
 
     // what goes wrong in this run
+    /** Nothing goes wrong, and nobody is so slow that a lease runs out. */
+    private final boolean gentle;
     private final boolean crashes;
     private final boolean interference;
     private final boolean steps;
@@ -93,8 +106,14 @@ final class Schedule {
     final boolean holdsLong;
     private final int meanOperations;
     private final long longestLease;
+    private final Wishes wishes;
 
+    /** The token of the last writer. */
     private long lastToken;
+    /** The greatest token of a writer or reader. */
+    private long greatestToken;
+    /** A process has not renewed in time what it still has. From then on it may do things late. */
+    private boolean anySlow;
     private int entered;
     private int renewedLate;
     private int crashed;
@@ -113,18 +132,26 @@ final class Schedule {
 
     /** @param system on which the processes run */
     Schedule(long seed, Breed breed, boolean traced, boolean replacesTables, SimulatedDirectory.HostSystem system) {
+        this(seed, breed, traced, replacesTables, system, Wishes.ALONE);
+    }
+
+    /** @param wishes in which modes the processes want the lock */
+    Schedule(long seed, Breed breed, boolean traced, boolean replacesTables, SimulatedDirectory.HostSystem system, Wishes wishes) {
+        directory.sharing = wishes != Wishes.ALONE;
+        this.wishes = wishes;
         directory.replacesTables = replacesTables;
         directory.system = system;
         this.seed = seed;
         this.breed = breed;
         this.random = new SplittableRandom(seed);
         this.trace = traced ? new ArrayList<>() : null;
-        this.crashes = random.nextInt(2) == 0;
-        this.lostBytes = random.nextInt(5) == 0 && !replacesTables && system != SimulatedDirectory.HostSystem.WINDOWS;
-        this.interference = random.nextInt(3) == 0 && !replacesTables;
-        this.ioErrors = !lostBytes && random.nextInt(6) == 0;
+        this.gentle = directory.sharing && random.nextInt(3) == 0;
+        this.crashes = random.nextInt(2) == 0 && !gentle;
+        this.lostBytes = random.nextInt(5) == 0 && !gentle && !replacesTables && system != SimulatedDirectory.HostSystem.WINDOWS;
+        this.interference = random.nextInt(3) == 0 && !gentle && !replacesTables;
+        this.ioErrors = !lostBytes && !gentle && random.nextInt(6) == 0;
         this.steps = random.nextInt(3) == 0 && !replacesTables;
-        this.freezing = !interference && random.nextInt(4) == 0 && !replacesTables ? random.nextInt(MOST_TURNS_BEFORE_ONE_FREEZES) : -1;
+        this.freezing = !gentle && !interference && random.nextInt(4) == 0 && !replacesTables ? random.nextInt(MOST_TURNS_BEFORE_ONE_FREEZES) : -1;
         this.holdsLong = random.nextInt(4) == 0;
         this.meanOperations = 1 << random.nextInt(5);
         directory.refusesLinks = random.nextInt(8) == 0;
@@ -133,7 +160,7 @@ final class Schedule {
         if (system == SimulatedDirectory.HostSystem.WINDOWS) { // mostly too short for its purpose: then others come in while a lease is renewed late
             directory.wakeUpNanos = random.nextInt(3) == 0 ? 2 * SECOND : 1 + random.nextLong(30 * MILLI);
         }
-        int many = 2 + random.nextInt(3);
+        int many = 2 + random.nextInt(3) + (directory.sharing ? random.nextInt(2) : 0);
         long lease = SECOND;
         for (int i = 0; i < many; i++) {
             SimulatedProcess process = start();
@@ -144,14 +171,14 @@ final class Schedule {
     }
 
     private SimulatedProcess start() {
-        return start(nextPid++, 1 + random.nextInt(2), terms());
+        return start(nextPid++, 1 + random.nextInt(directory.sharing ? 5 : 2), terms(), wishes);
     }
 
     private Terms terms() {
         return new Terms(SECOND * (1 + random.nextInt(3)), random.nextInt(7) != 0, -1, "main", null, true);
     }
 
-    private SimulatedProcess start(long pid, int wishes, Terms terms) {
+    private SimulatedProcess start(long pid, int many, Terms terms, Wishes modes) {
         long ticks = directory.nanos / 10_000_000 + processes.size();
         boolean otherClock = !lostBytes && random.nextInt(25) == 0 && !anyReborn;
         boolean otherPids = !lostBytes && random.nextInt(25) == 0;
@@ -159,7 +186,7 @@ final class Schedule {
         ProcessIdentity identity = directory.hasProc() ? SimulatedStore.process(pid, ticks, otherPids ? "pids-2" : "pids-1", otherClock ? "time-2" : "time-1")
                 : SimulatedStore.processWithoutProc(pid, ticks, directory.system == SimulatedDirectory.HostSystem.MACOS ? SimulatedDirectory.BOOT : null);
         SimulatedStore store = breed.place(directory, journal, identity, otherClock && directory.hasProc() ? 100_000 * SECOND : 0);
-        SimulatedProcess process = new SimulatedProcess(this, random, store, journal, breed.engine(store, pid), terms, wishes);
+        SimulatedProcess process = new SimulatedProcess(this, random, store, journal, breed.engine(store, pid), terms, modes, many);
         directory.processes.put(pid, ticks);
         processes.add(process);
         return process;
@@ -183,7 +210,10 @@ final class Schedule {
         @Override
         public void after(Op op, Object result) {
             if (trace != null) {
-                trace.add(line(processes.get(who), "  " + op + " " + shown(result)));
+                trace.add(line(processes.get(who), "  " + op + " " + shown(result) + "  <- " + callers()));
+            }
+            if (gentle) {
+                assertOthersAreKeptOut();
             }
         }
     }
@@ -215,7 +245,7 @@ final class Schedule {
     }
 
     private String weather() {
-        return (crashes ? "crashes " : "") + (lostBytes ? "lostBytes " : "") + (interference ? "hands " : "") + (ioErrors ? "ioErrors " : "")
+        return (gentle ? "gentle " : "") + (crashes ? "crashes " : "") + (lostBytes ? "lostBytes " : "") + (interference ? "hands " : "") + (ioErrors ? "ioErrors " : "")
                 + (steps ? "steps " : "") + (directory.refusesLinks ? "noLinks " : "") + (directory.hidesProcesses ? "hidepid " : "")
                 + (freezing < 0 ? "" : "oneStaysFrozen ");
     }
@@ -250,8 +280,8 @@ final class Schedule {
         } else if (dice < 82) {
             pass(random.nextLong(random.nextBoolean() ? MILLI : 30 * MILLI));
         } else if (dice < 84) {
-            pass(random.nextLong(2 * longestLease));
-        } else if (dice < 90) {
+            pass(random.nextLong(gentle ? MILLI : 2 * longestLease));
+        } else if (dice < 90 && !gentle) {
             SimulatedProcess process = any();
             if (!process.dead) {
                 process.frozen = !process.frozen;
@@ -266,6 +296,7 @@ final class Schedule {
 
     private void pass(long nanos) {
         directory.pass(nanos);
+        anySlow |= directory.sharing && !anySlow && isAnySlow();
         if (isTraced()) {
             note(null, "TIME " + nanos / 1_000 + " us");
         }
@@ -282,10 +313,28 @@ final class Schedule {
             if (!process.frozen && !process.dead && !process.isDone() && !process.isAsleep()) {
                 process.run(1 + random.nextInt(2 * meanOperations));
                 assertOneHolder();
+                if (directory.sharing) {
+                    assertOneSlot(process);
+                }
                 return;
             }
         }
         passToNextWaking();
+    }
+
+    private boolean isAnySlow() {
+        return locks().stream().anyMatch(lock -> isSlow(lock, 0) || isSlow(lock, 1));
+    }
+
+    private boolean isSlow(SimulatedLock lock, int seat) {
+        return lock.owner[seat] != null && lock.expiries[seat] != 0 && lock.expiries[seat] <= directory.nanos;
+    }
+
+    /** {@return the lock and its reader slots} */
+    private List<SimulatedLock> locks() {
+        List<SimulatedLock> all = new ArrayList<>(directory.slots);
+        all.add(directory);
+        return all;
     }
 
     private void passToNextWaking() {
@@ -300,15 +349,15 @@ final class Schedule {
 
     /** The kernel gives a free byte to one that waits for it. */
     private void acquireAhead() {
-        int seat = random.nextInt(2);
+        int what = random.nextInt(ReaderSlots.FIRST_BYTE + 2 * directory.slots.size());
         SimulatedProcess process = any();
-        if (process.isWaitingFor(seat) && directory.owner[seat] == null) {
-            process.store.acquireAhead(seat);
+        if (process.isWaitingFor(what) && process.storeOf(what).lock.owner[what % 2] == null) {
+            process.storeOf(what).acquireAhead(what % 2);
             if (process == asleep && canBlockForGood(process)) {
-                process.store.undoAcquireAhead(seat);
+                process.storeOf(what).undoAcquireAhead(what % 2);
                 return;
             }
-            note(process, "BELL " + seat);
+            note(process, "BELL " + what);
         }
     }
 
@@ -332,10 +381,22 @@ final class Schedule {
             note(null, "WALL CLOCK STEPPED");
         } else if (dice < 9 && lostBytes && process == processes.get(loser) && !process.dead && !(interference && process.lacksItsRecord())) {
             note(process, "LOSES ITS BYTES");
-            process.store.loseBytes();
+            loseBytes(process);
         } else if (dice == 9 && process.holds() && !process.dead) {
             note(null, "RELEASE REQUESTED of " + process);
-            directory.requests.add(process.token());
+            directory.request(process.token());
+        }
+    }
+
+    /** The bytes of a lock and of its reader slots mostly are in different guard files. */
+    private void loseBytes(SimulatedProcess process) {
+        process.store.slots.forEach(slot -> {
+            if (random.nextInt(2) == 0) {
+                slot.loseBytes();
+            }
+        });
+        if (!directory.sharing || random.nextInt(2) == 0) {
+            process.store.loseBytes();
         }
     }
 
@@ -348,7 +409,7 @@ final class Schedule {
         // Another process takes its place, sometimes with the same pid. Not with two time namespaces: its start time proves nothing there.
         boolean reborn = random.nextBoolean() && processes.stream().allMatch(one -> one.store.comparable());
         anyReborn |= reborn;
-        start(reborn ? pid(process) : nextPid++, 1, terms());
+        start(reborn ? pid(process) : nextPid++, 1, terms(), wishes);
     }
 
     private static long pid(SimulatedProcess process) {
@@ -361,6 +422,12 @@ final class Schedule {
     /** What people and other programs do to x.lock. */
     private void interfere() {
         if (lostBytes && processes.get(loser).isWitnessedByItsRecordAlone()) {
+            return;
+        }
+        if (!directory.slots.isEmpty() && random.nextInt(4) == 0) {
+            int slot = random.nextInt(directory.slots.size());
+            note(null, "RM reader-" + slot);
+            directory.slots.get(slot).put(RecordLocation.values()[random.nextInt(2)], null);
             return;
         }
         int dice = random.nextInt(lostBytes ? 4 : 8);
@@ -414,8 +481,15 @@ final class Schedule {
                 throw new PromiseBroken(Promise.NOTHING_LEFT, process + " has leaked " + process.store.recordFiles.size() + " records");
             }
         }
-        assertCanBeTaken(clean && !interference);
+        if (directory.sharing) {
+            assertCanBeTaken(clean && !interference, Wishes.ALWAYS_SHARED);
+        }
+        assertCanBeTaken(clean && !interference, Wishes.ALONE);
         assertNothingLeft("after the next one has gone", clean);
+        if (directory.sharing) {
+            assertCanBeTaken(clean && !interference, Wishes.ALWAYS_SHARED);
+            assertNothingLeft("after the next reader has gone", clean);
+        }
     }
 
     /** {@return a process that is frozen somewhere in its work; null if it is one from which nobody may take over} */
@@ -443,9 +517,12 @@ final class Schedule {
         if (ioErrors && processes.stream().anyMatch(one -> one != process && !one.dead && !one.isTidy())) {
             return true;
         }
-        for (int seat = 0; seat < 2; seat++) {
-            boolean has = directory.owner[seat] == process.store;
-            if (has && (!directory.hasEntry || directory.expiries[seat] > Hold.NEVER / 2 || process.hasByteAhead(seat) && directory.owner[1 - seat] == process.store)) {
+        for (int what = 0; what < ReaderSlots.FIRST_BYTE + 2 * process.store.slots.size(); what++) {
+            SimulatedStore store = process.storeOf(what);
+            SimulatedLock lock = store.lock;
+            int seat = what % 2;
+            boolean has = lock.owner[seat] == store;
+            if (has && (!lock.hasEntry || lock.expiries[seat] > Hold.NEVER / 2 || process.hasByteAhead(what) && lock.owner[1 - seat] == store)) {
                 return true;
             }
         }
@@ -471,8 +548,8 @@ final class Schedule {
         return "byte " + seat + " has " + (directory.owner[seat] == null ? "nobody" : directory.owner[seat]) + ", expiry " + expiry;
     }
 
-    private void assertCanBeTaken(boolean atOnce) {
-        SimulatedProcess next = start(nextPid++, 1, new Terms(SECOND, true, -1, "main", null, true));
+    private void assertCanBeTaken(boolean atOnce, Wishes how) {
+        SimulatedProcess next = start(nextPid++, 1, new Terms(SECOND, true, -1, "main", null, true), how);
         next.hurry();
         long start = directory.nanos;
         while (!next.isDone()) {
@@ -487,9 +564,11 @@ final class Schedule {
     }
 
     private void assertNothingHeld() {
-        for (int seat = 0; seat < 2; seat++) {
-            if (directory.owner[seat] != null) {
-                throw new PromiseBroken(Promise.NOTHING_LEFT, directory.owner[seat] + " still has byte " + seat);
+        for (SimulatedLock lock : locks()) {
+            for (int seat = 0; seat < 2; seat++) {
+                if (lock.owner[seat] != null) {
+                    throw new PromiseBroken(Promise.NOTHING_LEFT, lock.owner[seat] + " still has byte " + seat);
+                }
             }
         }
     }
@@ -511,6 +590,14 @@ final class Schedule {
         if (directory.reclaiming && clean) {
             throw new PromiseBroken(Promise.NOTHING_LEFT, when + " the mark of a reclaim is left");
         }
+        if (clean && !directory.temporaryLinks.isEmpty()) {
+            throw new PromiseBroken(Promise.NOTHING_LEFT, when + " a temporary link to a record is left");
+        }
+        for (SimulatedLock slot : directory.slots) { // the slot of a killed reader is cleared by the next one that needs it
+            if (clean && (slot.expiries[0] != 0 || slot.expiries[1] != 0 || slot.at(RecordLocation.LOCK) != null || slot.at(RecordLocation.TAKEOVER) != null)) {
+                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " reader slot " + directory.slots.indexOf(slot) + " is not clear");
+            }
+        }
     }
 
     // ---- the promises ----
@@ -518,17 +605,28 @@ final class Schedule {
     void entered(SimulatedProcess process) {
         entered++;
         assertOneHolder();
-        if (process.token() <= lastToken) {
-            throw new PromiseBroken(Promise.GROWING_TOKENS, process + " comes in with token " + process.token() + " after " + lastToken);
+        boolean reads = process.reads();
+        if (reads ? process.token() < lastToken : process.token() <= greatestToken) {
+            throw new PromiseBroken(Promise.GROWING_TOKENS, process + (reads ? " reads" : " comes in") + " with token " + process.token() + " after "
+                    + (reads ? lastToken : greatestToken));
         }
-        lastToken = process.token();
+        greatestToken = Math.max(greatestToken, process.token());
+        lastToken = reads ? lastToken : process.token();
     }
 
     void renewedLate(SimulatedProcess process) {
         renewedLate++;
         assertOneHolder();
-        if (process.token() != lastToken) {
+        if (process.reads() ? process.token() < lastToken : process.token() != lastToken) {
             throw new PromiseBroken(Promise.GROWING_TOKENS, process + " has its token " + process.token() + " again after " + lastToken);
+        }
+    }
+
+    /** A process was told by a check that something is wrong with its hold. */
+    void told(SimulatedProcess process, HoldStatus standing) {
+        boolean fair = !interference && !lostBytes && !ioErrors && crashed == 0 && !anySlow && !directory.replacesTables;
+        if (standing == HoldStatus.REMOVED && directory.sharing && fair) {
+            throw new PromiseBroken(Promise.NO_FALSE_REMOVAL, process + " is told that its record was removed");
         }
     }
 
@@ -536,10 +634,37 @@ final class Schedule {
         SimulatedProcess holder = null;
         for (SimulatedProcess process : processes) {
             if (process.isValidHolder()) {
-                if (holder != null) {
+                if (holder != null && !(holder.reads() && process.reads())) {
                     throw new PromiseBroken(Promise.ONE_HOLDER, "two valid holders: " + holder.described() + " and " + process.described());
                 }
                 holder = process;
+                if (process.token() < lastToken) {
+                    throw new PromiseBroken(Promise.GROWING_TOKENS, process + " still has its token " + process.token() + " after " + lastToken);
+                }
+            }
+        }
+    }
+
+    private void assertOneSlot(SimulatedProcess process) {
+        if (!ioErrors && process.hasTooManySlots()) {
+            throw new PromiseBroken(Promise.ONE_SLOT, process + " has a reader slot that it does not need");
+        }
+        if (!process.dead && process.store.spareIsLinked()) {
+            throw new PromiseBroken(Promise.NOTHING_LEFT, "a spare record file of " + process + " is linked: the next record would be written into it");
+        }
+    }
+
+    /** Other programs look who is named at x.lock. They do not know what lies in {@code .session-locks}. */
+    private void assertOthersAreKeptOut() {
+        if (anySlow || directory.system == SimulatedDirectory.HostSystem.WINDOWS || directory.refusesLinks || directory.replacesTables) {
+            return;
+        }
+        for (SimulatedProcess process : processes) {
+            if (process.isValidHolder() && process.reads()) {
+                SimulatedDirectory.Inode there = directory.at(RecordLocation.LOCK);
+                if (there == null || !(there.content instanceof LockContent.Ours ours) || !directory.processes.containsKey(ours.record().pid())) {
+                    throw new PromiseBroken(Promise.OTHERS_KEPT_OUT, process + " reads, and no living process is named at x.lock");
+                }
             }
         }
     }
@@ -558,6 +683,13 @@ final class Schedule {
 
     private String line(SimulatedProcess who, String what) {
         return String.format("%9d us  %-8s %s", (directory.nanos - 5_000_000_000_000L) / 1_000, who == null ? "" : who, what);
+    }
+
+    /** {@return the methods of the engine that have asked for an operation} */
+    private static String callers() {
+        return StackWalker.getInstance().walk(frames -> frames.filter(frame -> frame.getClassName().startsWith(Schedule.class.getPackageName() + ".")
+                && !frame.getClassName().contains("Simulated") && !frame.getClassName().contains("Schedule") && !frame.getClassName().contains("Journal"))
+                .map(frame -> frame.getMethodName()).filter(name -> !name.startsWith("lambda")).limit(7).collect(Collectors.joining(" < ")));
     }
 
     private static String shown(Object result) {

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** One lock of a simulated machine: the state that all its processes share. */
-final class SimulatedDirectory {
+/** One lock of a simulated machine, its reader slots, and the machine: the state that all processes share. */
+final class SimulatedDirectory extends SimulatedLock {
     static final String BOOT = "boot-1";
 
     /** What differs for the protocol between operating systems. What differs for files alone is in lock-testkit, {@code LabSystem}. */
@@ -59,62 +59,19 @@ final class SimulatedDirectory {
     long nanos = 5_000_000_000_000L;
     long wallMicros = 1_770_000_000_000_000L;
 
-    /** The kernel's state of the two bytes. */
-    final SimulatedStore[] owner = new SimulatedStore[2];
-
-    boolean hasEntry;
-    final long[] expiries = new long[2];
-    long token;
-    long waiterMark;
-    long writerMark;
-    long readers;
-    /** Processes may read. Else the words of readers are no steps: schedules of writers alone stay as they were. */
-    boolean sharing;
-    /** A process has cleared the entry, and may have given its place to another lock. */
-    boolean entryCleared;
-
-    /** The tables that were replaced: those who have one open go on with it. By what {@link #generation} was then. */
-    final List<Table> replaced = new ArrayList<>();
     /** Which table lies there now. */
     int generation;
     /** Tables may be replaced. */
     boolean replacesTables;
+    /** There are readers among the processes. Without them, no store tells of words about readers: so the schedules of writers stay what they were. */
+    boolean sharing;
 
-    /** A table that does not lie there any more. */
-    static final class Table {
-        boolean hasEntry;
-        final long[] expiries = new long[2];
-        long token;
-        long waiterMark;
-        long writerMark;
-        long readers;
-    }
-
-    /** Another program puts another table there, or a process makes a damaged one anew. Bytes and records stay. */
-    void replaceTable() {
-        Table old = new Table();
-        old.hasEntry = hasEntry;
-        System.arraycopy(expiries, 0, old.expiries, 0, 2);
-        old.token = token;
-        old.waiterMark = waiterMark;
-        old.writerMark = writerMark;
-        old.readers = readers;
-        replaced.add(old);
-        generation++;
-        hasEntry = false;
-        expiries[0] = 0;
-        expiries[1] = 0;
-        token = 0;
-        waiterMark = 0;
-        writerMark = 0;
-        readers = 0;
-        pass(1_000_000);
-    }
-
-    private final Inode[] locations;
+    /** The reader slots of this lock, made when a process first asks for them. */
+    final List<SimulatedLock> slots = new ArrayList<>();
+    /** Further links to records, by which a process is just putting one in the place of another. */
+    final Set<Inode> temporaryLinks = new HashSet<>();
 
     SimulatedDirectory() {
-        this.locations = new Inode[2];
     }
 
     /**
@@ -122,15 +79,36 @@ final class SimulatedDirectory {
      * with them.
      */
     SimulatedDirectory(SimulatedDirectory replaced) {
-        this.locations = replaced.locations;
+        super(replaced);
         this.nanos = replaced.nanos;
         this.wallMicros = replaced.wallMicros;
         this.processes.putAll(replaced.processes);
     }
 
+    SimulatedLock slot(int slot) {
+        while (slots.size() <= slot) {
+            SimulatedLock made = new SimulatedLock();
+            for (int i = 0; i < generation; i++) {
+                made.replaceEntry();
+            }
+            slots.add(made);
+        }
+        return slots.get(slot);
+    }
+
+    /** Another program puts another table there, or a process makes a damaged one anew. Bytes and records stay. */
+    void replaceTable() {
+        replaceEntry();
+        slots.forEach(SimulatedLock::replaceEntry);
+        generation++;
+        pass(1_000_000);
+    }
+
     boolean reclaiming;
     long reclaimingSince;
     final Set<Long> requests = new HashSet<>();
+    /** When the holders of a token were last asked to release, wall clock, in milliseconds. */
+    final Map<Long, Long> requestedAt = new HashMap<>();
 
     boolean targetExists = true;
     boolean refusesLinks;
@@ -146,20 +124,18 @@ final class SimulatedDirectory {
      */
     boolean looksAndActsAtOnce;
 
-    Inode at(RecordLocation location) {
-        return locations[location.ordinal()];
-    }
-
-    void put(RecordLocation location, Inode file) {
-        locations[location.ordinal()] = file;
-    }
-
     boolean isLinked(Inode file) {
-        return locations[0] == file || locations[1] == file;
+        return isAnywhere(file) || temporaryLinks.contains(file) || slots.stream().anyMatch(slot -> slot.isAnywhere(file));
     }
 
     long ageMillis(Inode file) {
         return Math.max(0, (wallMicros - file.writtenMicros) / 1_000);
+    }
+
+    /** A person, or another process, asks the holders of a token to release. */
+    boolean request(long token) {
+        requestedAt.put(token, wallMicros / 1_000);
+        return requests.add(token);
     }
 
     /** A person, or another program, puts a file there, whatever was there before. */

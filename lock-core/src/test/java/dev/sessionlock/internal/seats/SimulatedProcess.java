@@ -22,7 +22,18 @@ final class SimulatedProcess {
 
     /** The calls to the engine. */
     private enum Call {
-        TAKE, RENEW, RENEW_LATE, CHECK, CHECK_DEEPLY, HAND_OVER, REUSE, RELEASE, ABANDON, DECLINE, PUT_BACK, SET_WAITER_MARK, TIDY, CLEAR
+        TAKE, RENEW, RENEW_LATE, CHECK, CHECK_DEEPLY, HAND_OVER, REUSE, MAY_SHARE, RELEASE, ABANDON, DECLINE, PUT_BACK, SET_WAITER_MARK, TIDY, CLEAR
+    }
+
+    /** In which mode the users of a process want the lock. */
+    enum Wishes {
+        ALONE(0), MIXED(50), MOSTLY_SHARED(80), ALWAYS_SHARED(100);
+
+        private final int sharedPercent;
+
+        Wishes(int sharedPercent) {
+            this.sharedPercent = sharedPercent;
+        }
     }
 
     private final Schedule world;
@@ -33,14 +44,18 @@ final class SimulatedProcess {
     final Terms terms;
 
     private Call call;
-    private int seatOfCall;
+    private int whatOfCall;
+    private Terms termsOfCall;
     private Remembered engineBefore;
     private Remembered holdBefore;
 
+    private final Wishes modes;
+    /** In which mode its next user wants the lock. */
+    private boolean wantsToRead;
     private int wishes;
     /** The lock was reused since it was taken. */
     private boolean reused;
-    private SeatHold hold;
+    private Hold hold;
     /** Its user has a handle that nobody has taken away. */
     private boolean open;
     private boolean revoked;
@@ -52,14 +67,24 @@ final class SimulatedProcess {
     boolean frozen;
     boolean dead;
 
-    SimulatedProcess(Schedule world, SplittableRandom random, SimulatedStore store, Journal journal, EngineLock engine, Terms terms, int wishes) {
+    SimulatedProcess(Schedule world, SplittableRandom random, SimulatedStore store, Journal journal, EngineLock engine, Terms terms, Wishes modes,
+            int wishes) {
         this.world = world;
         this.random = random;
         this.store = store;
         this.journal = journal;
         this.engine = engine;
         this.terms = terms;
+        this.termsOfCall = terms;
+        this.modes = modes;
         this.wishes = wishes;
+        chooseMode();
+    }
+
+    private void chooseMode() {
+        wantsToRead = modes == Wishes.ALWAYS_SHARED || modes != Wishes.ALONE && random.nextInt(100) < modes.sharedPercent;
+        termsOfCall = wantsToRead ? new Terms(terms.leaseNanos(), terms.takeover(), terms.maxHoldMillis(), terms.thread(), terms.purpose(), terms.takeForeign(), LockMode.SHARED)
+                : terms;
     }
 
     /** {@return whether its user may write now, by all that the process itself knows: rule 5} */
@@ -69,12 +94,40 @@ final class SimulatedProcess {
 
     /** {@return who it is, and for how long it may still write} */
     String described() {
-        return store + " on seat " + hold.seat + " for " + (hold.deadline() - store.ownNow()) / 1_000_000 + " ms, lease " + hold.terms().leaseNanos() / 1_000_000
+        return store + (hold instanceof ReaderHold reader ? " in slot " + reader.slot : " on seat " + seatHold().seat) + " for " + (hold.deadline() - store.ownNow()) / 1_000_000 + " ms, lease " + hold.terms().leaseNanos() / 1_000_000
                 + " ms";
     }
 
     boolean holds() {
         return hold != null;
+    }
+
+    boolean reads() {
+        return hold instanceof ReaderHold;
+    }
+
+    /** {@return what it has of the lock, or of a reader slot} */
+    private SeatHold seatHold() {
+        return hold instanceof ReaderHold reader ? reader.held : (SeatHold) hold;
+    }
+
+    private SimulatedStore storeOfHold() {
+        return hold instanceof ReaderHold reader ? store.slots.get(reader.slot) : store;
+    }
+
+    /** {@return in how many of the reader slots' seats it sits} */
+    private int slotsInUse() {
+        int many = 0;
+        for (SimulatedStore slot : store.slots) {
+            many += (slot.uses(0) ? 1 : 0) + (slot.uses(1) ? 1 : 0);
+        }
+        return many;
+    }
+
+    /** {@return whether it has a seat of a reader slot that no hold needs, or a second one} */
+    boolean hasTooManySlots() {
+        int many = slotsInUse();
+        return many > 1 || many == 1 && call == null && !reads();
     }
 
     /**
@@ -83,14 +136,18 @@ final class SimulatedProcess {
      */
     boolean isWitnessedByItsRecordAlone() {
         boolean holds = hold != null && call != Call.TAKE;
-        boolean lost = holds ? isJustGettingItsByteBack() || world.directory.owner[hold.seat] != store : store.hasLost(0) || store.hasLost(1);
+        boolean lost = holds ? isJustGettingItsByteBack() || storeOfHold().lock.owner[seatHold().seat] != storeOfHold() : hasLostAny();
         boolean over = hold != null && store.ownNow() >= hold.deadline() && call != Call.TAKE;
         return lost && !over;
     }
 
     /** {@return whether it has acquired a lost byte again, and has not published that yet} */
     private boolean isJustGettingItsByteBack() {
-        return world.directory.expiries[hold.seat] == 0;
+        return storeOfHold().lock.expiries[seatHold().seat] == 0;
+    }
+
+    private boolean hasLostAny() {
+        return store.hasLost(0) || store.hasLost(1) || store.slots.stream().anyMatch(slot -> slot.hasLost(0) || slot.hasLost(1));
     }
 
     /** {@return whether no record would vouch for it if its bytes were lost now} */
@@ -98,8 +155,8 @@ final class SimulatedProcess {
         if (call == Call.TAKE || hold == null) {
             return call == Call.TAKE;
         }
-        SimulatedDirectory.Inode mine = ((SimulatedRecordFile) hold.recordFile).file();
-        return mine == null || world.directory.at(hold.seat == 0 ? RecordLocation.LOCK : RecordLocation.TAKEOVER) != mine;
+        SimulatedDirectory.Inode mine = ((SimulatedRecordFile) seatHold().recordFile).file();
+        return mine == null || storeOfHold().lock.at(RecordLocation.ofSeat(seatHold().seat)) != mine;
     }
 
     long token() {
@@ -129,17 +186,31 @@ final class SimulatedProcess {
         return dead || call == null && hold == null && wishes == 0;
     }
 
-    boolean isWaitingFor(int seat) {
-        return store.waitsInKernel[seat] && !store.jvm[seat];
+    /** {@return the store of what a kernel waiter waits for: the lock, or a reader slot} */
+    SimulatedStore storeOf(int what) {
+        return what < ReaderSlots.FIRST_BYTE ? store : store.slots.get((what - ReaderSlots.FIRST_BYTE) / 2);
+    }
+
+    private int bytes() {
+        return ReaderSlots.FIRST_BYTE + 2 * store.slots.size();
+    }
+
+    boolean isWaitingFor(int what) {
+        return what < bytes() && storeOf(what).waitsInKernel[what % 2] && !storeOf(what).jvm[what % 2];
     }
 
     private boolean hasByteAhead() {
-        return hasByteAhead(0) || hasByteAhead(1);
+        for (int what = 0; what < bytes(); what++) {
+            if (hasByteAhead(what)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** {@return whether its kernel waiter has acquired the byte, and nothing has been done with it yet} */
-    boolean hasByteAhead(int seat) {
-        return store.waitsInKernel[seat] && store.jvm[seat];
+    boolean hasByteAhead(int what) {
+        return what < bytes() && storeOf(what).waitsInKernel[what % 2] && storeOf(what).jvm[what % 2];
     }
 
     /** From here on it takes what it still wants, and no user holds for long. */
@@ -194,7 +265,8 @@ final class SimulatedProcess {
         Call ended = call;
         call = null;
         if (world.isTraced()) {
-            world.note(this, ended + " -> " + (result instanceof SeatHold h ? "token " + h.token() + " on seat " + h.seat : result));
+            world.note(this, ended + " -> " + (result instanceof SeatHold h ? "token " + h.token() + " on seat " + h.seat
+                    : result instanceof ReaderHold h ? "token " + h.token() + " in slot " + h.slot : result));
         }
         completed(ended, result);
         return Math.max(left, 0);
@@ -203,24 +275,28 @@ final class SimulatedProcess {
     private Object perform() throws IOException {
         switch (call) {
             case TAKE:
-                return engine.take(terms);
+                return engine.take(termsOfCall);
             case RENEW:
                 return engine.renew(hold, -1);
             case RENEW_LATE:
-                store.renewsLate = hold;
+                store.renewsLate = hold instanceof SeatHold alone ? alone : null;
+                store.readerRenewsLate = reads();
                 try {
                     return engine.renewLate(hold, -1);
                 } finally {
                     store.renewsLate = null;
+                    store.readerRenewsLate = false;
                 }
             case CHECK:
                 return engine.check(hold, false);
             case CHECK_DEEPLY:
                 return engine.check(hold, true);
             case HAND_OVER:
-                return engine.handOver(hold, terms);
+                return engine.handOver(hold, termsOfCall);
             case REUSE: // like the threads floor: the clock last
                 return engine.reuse(hold, "main") && store.clock().nanos() < hold.deadline();
+            case MAY_SHARE:
+                return engine.mayShare(hold) && store.clock().nanos() < hold.deadline();
             case RELEASE:
                 engine.release(hold);
                 return null;
@@ -228,13 +304,13 @@ final class SimulatedProcess {
                 engine.abandon(hold);
                 return null;
             case DECLINE:
-                engine.declineAwaited(seatOfCall);
+                engine.declineAwaited(whatOfCall);
                 return null;
             case PUT_BACK:
                 engine.declineAllAwaited();
                 return null;
             case SET_WAITER_MARK:
-                engine.setWaiterMark(LockMode.EXCLUSIVE, true);
+                engine.setWaiterMark(termsOfCall.mode(), true);
                 return null;
             case TIDY:
                 return engine.tidy();
@@ -248,15 +324,15 @@ final class SimulatedProcess {
     // ---- what to do next ----
 
     private void choose() {
-        for (int seat = 0; seat < 2; seat++) {
-            if (hasByteAhead(seat) && (hold == null || random.nextInt(3) == 0)) {
-                store.waitsInKernel[seat] = false;
+        for (int what = 0; what < bytes(); what++) {
+            if (hasByteAhead(what) && (hold == null || random.nextInt(3) == 0)) {
+                storeOf(what).waitsInKernel[what % 2] = false;
                 if (hold == null && wishes > 0) {
-                    engine.acceptAwaited(seat);
-                    gifted = true;
+                    engine.acceptAwaited(what);
+                    gifted |= what < ReaderSlots.FIRST_BYTE;
                     wakeAt = 0;
                 } else {
-                    seatOfCall = seat;
+                    whatOfCall = what;
                     call = Call.DECLINE;
                     return;
                 }
@@ -272,6 +348,9 @@ final class SimulatedProcess {
             }
             open = false;
             return Call.RELEASE;
+        }
+        if (open && reads() && random.nextInt(6) == 0) {
+            return Call.MAY_SHARE; // a further user, at the same time
         }
         int dice = random.nextInt(100);
         if (!open) {
@@ -289,6 +368,7 @@ final class SimulatedProcess {
             return Call.REUSE; // brief users, one after the other
         }
         int next = random.nextInt(5);
+        chooseMode();
         return wishes == 1 || next > 2 ? Call.RELEASE : next == 0 ? Call.REUSE : Call.HAND_OVER;
     }
 
@@ -298,7 +378,15 @@ final class SimulatedProcess {
             wishes--; // it has run out of patience
             return gifted ? Call.PUT_BACK : null;
         }
-        return dice < 9 ? Call.SET_WAITER_MARK : dice < 14 ? Call.CLEAR : !tidied && dice < 30 ? Call.TIDY : Call.TAKE;
+        return dice < 9 ? Call.SET_WAITER_MARK : dice < 14 ? Call.CLEAR : !tidied && dice < 30 ? Call.TIDY : takeInSomeMode();
+    }
+
+    /** It may have waiters of both kinds. */
+    private Call takeInSomeMode() {
+        if (modes != Wishes.ALONE && random.nextInt(4) == 0) {
+            chooseMode();
+        }
+        return Call.TAKE;
     }
 
     private void completed(Call ended, Object result) {
@@ -324,10 +412,11 @@ final class SimulatedProcess {
                 if (result instanceof HoldStatus standing && standing != HoldStatus.INTACT) {
                     open = false;
                     revoked = standing != HoldStatus.LOST;
+                    world.told(this, standing);
                 }
             }
             case HAND_OVER -> {
-                if (result instanceof SeatHold passed) {
+                if (result instanceof Hold passed) {
                     wishes--;
                     enter(passed);
                 } else {
@@ -343,6 +432,11 @@ final class SimulatedProcess {
                 } else {
                     call = Call.RELEASE;
                     begin();
+                }
+            }
+            case MAY_SHARE -> {
+                if (Boolean.TRUE.equals(result)) {
+                    world.entered(this);
                 }
             }
             case RELEASE -> {
@@ -367,20 +461,21 @@ final class SimulatedProcess {
 
     private void taken(Object result) {
         long now = world.directory.nanos;
-        if (result instanceof SeatHold fresh) {
+        if (result instanceof Hold fresh) {
             enter(fresh);
         } else if (result instanceof Busy busy) {
             long pause = Math.min(Math.max(0, busy.retryAt() - store.ownNow()), LONGEST_PAUSE_NANOS);
             wakeAt = now + (random.nextInt(3) == 0 ? 0 : pause);
-            if (busy.waitFor() != Busy.NOTHING && !store.waitsInKernel[busy.waitFor()] && random.nextInt(4) == 0) {
-                store.waitsInKernel[busy.waitFor()] = true;
+            int what = busy.waitFor();
+            if (what != Busy.NOTHING && !storeOf(what).waitsInKernel[what % 2] && random.nextInt(4) == 0) {
+                storeOf(what).waitsInKernel[what % 2] = true;
             }
         } else if (result instanceof LockException || result instanceof IOException) {
             wakeAt = now + LONGEST_PAUSE_NANOS;
         }
     }
 
-    private void enter(SeatHold fresh) {
+    private void enter(Hold fresh) {
         hold = fresh;
         open = true;
         revoked = false;

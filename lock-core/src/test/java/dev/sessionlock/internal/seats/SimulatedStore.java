@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -44,6 +45,12 @@ class SimulatedStore implements LockStore {
     }
 
     final SimulatedDirectory directory;
+    /** The lock itself, or one of its reader slots. */
+    final SimulatedLock lock;
+    /** The same process's store of the lock itself, which has what the stores of a process share. */
+    final SimulatedStore main;
+    /** The stores of the reader slots that this process has asked for. */
+    final List<SimulatedReaderSlot> slots = new ArrayList<>();
     final Journal journal;
     private final ProcessIdentity self;
     /** How far its monotonic clock is ahead of the machine's: not 0 in a time namespace of its own. */
@@ -51,7 +58,7 @@ class SimulatedStore implements LockStore {
     private final boolean comparable;
     private final Clock clock;
     private SimulatedEntry line;
-    /** Which table it has open, and on which the line is that it has found last. */
+    /** Which table the process has open, and on which the line is that it has found last. */
     private int opened;
 
     /** What the JDK counts as locked, though the kernel may have lost it. */
@@ -74,12 +81,25 @@ class SimulatedStore implements LockStore {
     private final ArrayDeque<Inode> pool = new ArrayDeque<>();
     /** Records that it has neither given back nor given up. */
     final Set<SimulatedRecordFile> recordFiles = new HashSet<>();
+    /** What it has linked in order to rename it. */
+    private Inode temporary;
     /** The record whose writing a throwable has interrupted. */
     private SimulatedRecordFile unfinished;
     private final LockContent[] seen = new LockContent[2];
     private final long[] seenSince = new long[2];
 
     SimulatedStore(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset) {
+        this(null, directory, directory, journal, self, clockOffset);
+    }
+
+    /** The store of a reader slot. */
+    SimulatedStore(SimulatedStore main, SimulatedLock slot) {
+        this(main, slot, main.directory, main.journal, main.self, main.clockOffset);
+    }
+
+    private SimulatedStore(@Nullable SimulatedStore main, SimulatedLock lock, SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset) {
+        this.main = main == null ? this : main;
+        this.lock = lock;
         this.directory = directory;
         this.journal = journal;
         this.self = self;
@@ -100,7 +120,7 @@ class SimulatedStore implements LockStore {
             }
         };
         this.opened = directory.generation;
-        this.line = new SimulatedEntry(opened);
+        this.line = new SimulatedEntry(this.main.opened);
     }
 
     static ProcessIdentity process(long pid, long startTicks, String pidns, String timens) {
@@ -128,16 +148,16 @@ class SimulatedStore implements LockStore {
     }
 
     long readExpiry(int seat) {
-        return directory.expiries[seat];
+        return lock.expiries[seat];
     }
 
     void writeExpiry(int seat, long value) {
-        directory.expiries[seat] = value;
+        lock.expiries[seat] = value;
     }
 
     /** {@return whether the seat's word is what was written when {@code meant} was to be written} */
     boolean isWord(int seat, long meant, long written) {
-        return directory.expiries[seat] == written;
+        return lock.expiries[seat] == written;
     }
 
     long draw(long wallMicros) {
@@ -147,15 +167,27 @@ class SimulatedStore implements LockStore {
     }
 
     boolean kernelGives(int seat) {
-        if (directory.owner[seat] != null) {
+        if (lock.owner[seat] != null) {
             return false;
         }
-        directory.owner[seat] = this;
+        lock.owner[seat] = this;
         return true;
     }
 
     Liveness look(long pid, long startTicks) {
         return directory.judge(pid, startTicks);
+    }
+
+    /** {@return how many reader slots count, and the number of changes} */
+    long readReaders() {
+        return lock.readers;
+    }
+
+    /** Compare and set. */
+    boolean changeReaders(long read, long next) {
+        boolean still = lock.readers == read;
+        lock.readers = still ? next : lock.readers;
+        return still;
     }
 
     /** A record has just been linked. */
@@ -168,6 +200,8 @@ class SimulatedStore implements LockStore {
 
     /** The hold whose lease is being renewed late; null if none is. */
     @Nullable SeatHold renewsLate;
+    /** A reader's lease is being renewed late. */
+    boolean readerRenewsLate;
 
     long readLastToken() {
         return directory.token;
@@ -225,6 +259,19 @@ class SimulatedStore implements LockStore {
         return directory.shared;
     }
 
+    @Override
+    public boolean sharesAmongReaders() {
+        return directory.sharing && journal.safely(Op.SHARES, () -> directory.shared && !linksRefused);
+    }
+
+    @Override
+    public LockStore readerSlot(int slot) {
+        while (slots.size() <= slot) {
+            slots.add(new SimulatedReaderSlot(this, slots.size()));
+        }
+        return slots.get(slot);
+    }
+
     // ---- bytes ----
 
     @Override
@@ -247,14 +294,14 @@ class SimulatedStore implements LockStore {
 
     /** The kernel gives the byte to the thread that waits for it. No step: this happens to the process. */
     void acquireAhead(int seat) {
-        directory.owner[seat] = this;
+        lock.owner[seat] = this;
         unaccepted[seat] = true;
         got(seat);
     }
 
     /** The kernel did not give it after all. */
     void undoAcquireAhead(int seat) {
-        directory.owner[seat] = null;
+        lock.owner[seat] = null;
         unaccepted[seat] = false;
         jvm[seat] = false;
     }
@@ -295,17 +342,19 @@ class SimulatedStore implements LockStore {
     }
 
     void free(int seat) {
-        if (jvm[seat] && directory.owner[seat] == this) {
-            directory.owner[seat] = null;
+        if (jvm[seat] && lock.owner[seat] == this) {
+            lock.owner[seat] = null;
         }
         jvm[seat] = false;
     }
 
     /** The process is gone: the kernel takes its bytes back. */
     void die() {
+        slots.forEach(SimulatedStore::die);
+        directory.temporaryLinks.remove(temporary);
         for (int seat = 0; seat < 2; seat++) {
-            if (directory.owner[seat] == this) {
-                directory.owner[seat] = null;
+            if (lock.owner[seat] == this) {
+                lock.owner[seat] = null;
             }
             jvm[seat] = false;
             waitsInKernel[seat] = false;
@@ -316,14 +365,19 @@ class SimulatedStore implements LockStore {
     /** Some code of its JVM opened and closed the guard file. */
     void loseBytes() {
         for (int seat = 0; seat < 2; seat++) {
-            if (directory.owner[seat] == this) {
-                directory.owner[seat] = null;
+            if (lock.owner[seat] == this) {
+                lock.owner[seat] = null;
             }
         }
     }
 
+    /** {@return whether its process has a hold of the byte, or is just getting one; one that a kernel waiter has acquired ahead does not count} */
+    boolean uses(int seat) {
+        return jvm[seat] && !unaccepted[seat];
+    }
+
     boolean hasLost(int seat) {
-        return jvm[seat] && directory.owner[seat] != this;
+        return jvm[seat] && lock.owner[seat] != this;
     }
 
     // ---- the table entry ----
@@ -337,40 +391,38 @@ class SimulatedStore implements LockStore {
     public TableEntry claimEntry() throws IOException {
         return journal.step(Op.CLAIM_ENTRY, () -> {
             if (isOpenTableThere()) {
-                directory.hasEntry = true;
+                lock.hasEntry = true;
             } else {
-                directory.replaced.get(opened).hasEntry = true;
+                lock.replaced.get(main.opened).hasEntry = true;
             }
             return entry();
         });
     }
 
     private boolean isOpenTableThere() {
-        return opened == directory.generation;
+        return main.opened == directory.generation;
     }
 
     private boolean hasEntry() {
-        return isOpenTableThere() ? directory.hasEntry : directory.replaced.get(opened).hasEntry;
+        return isOpenTableThere() ? lock.hasEntry : lock.replaced.get(main.opened).hasEntry;
     }
 
     private SimulatedEntry entry() {
-        if (line.table != opened) {
-            line = new SimulatedEntry(opened);
+        if (line.table != main.opened) {
+            line = new SimulatedEntry(main.opened);
         }
         return line;
     }
 
     @Override
     public void requireInPlace(RecordFile recordFile, RecordLocation location, TableEntry of) throws IOException {
-        if (directory.replacesTables && !journal.step(Op.IN_PLACE, () -> ((SimulatedEntry) of).table == directory.generation)) {
-            throw TableFault.cutShort(Path.of("table"));
-        }
+        of.requireInPlace();
     }
 
     @Override
     public void entryFailed() throws IOException {
         if (directory.replacesTables) {
-            journal.step(Op.OPEN_TABLE, () -> opened = directory.generation);
+            journal.step(Op.OPEN_TABLE, () -> main.opened = directory.generation);
         }
     }
 
@@ -384,9 +436,16 @@ class SimulatedStore implements LockStore {
             this.table = table;
         }
 
+        @Override
+        public void requireInPlace() {
+            if (directory.replacesTables && !journal.safely(Op.IN_PLACE, () -> table == directory.generation)) {
+                throw TableFault.cutShort(Path.of("table"));
+            }
+        }
+
         /** {@return the table that it is on, if that was replaced; else null} */
-        private SimulatedDirectory.Table old() {
-            return table == directory.generation ? null : directory.replaced.get(table);
+        private SimulatedLock.Table old() {
+            return table == directory.generation ? null : lock.replaced.get(table);
         }
 
         private long word(int seat) {
@@ -408,7 +467,7 @@ class SimulatedStore implements LockStore {
                 return old().expiries[seat] == value;
             }
             // Its own word, which a broken protocol may have written otherwise than it meant; or one that it has read.
-            return meant[seat] == value ? isWord(seat, value, written[seat]) : directory.expiries[seat] == value;
+            return meant[seat] == value ? isWord(seat, value, written[seat]) : lock.expiries[seat] == value;
         }
 
         @Override
@@ -420,7 +479,7 @@ class SimulatedStore implements LockStore {
                 } else if (still) {
                     writeExpiry(seat, value);
                     meant[seat] = value;
-                    written[seat] = directory.expiries[seat];
+                    written[seat] = lock.expiries[seat];
                 }
                 return still;
             });
@@ -453,47 +512,46 @@ class SimulatedStore implements LockStore {
 
         @Override
         public long waiterMark() {
-            return journal.safely(Op.READ_WAITER_MARK, () -> old() == null ? directory.waiterMark : old().waiterMark);
+            return journal.safely(Op.READ_WAITER_MARK, () -> old() == null ? lock.waiterMark : old().waiterMark);
         }
 
         @Override
         public void setWaiterMark(long mark) {
-            journal.safely(Op.SET_WAITER_MARK, () -> old() == null ? (directory.waiterMark = mark) : (old().waiterMark = mark));
+            journal.safely(Op.SET_WAITER_MARK, () -> old() == null ? (lock.waiterMark = mark) : (old().waiterMark = mark));
         }
 
         @Override
         public long writerMark() {
-            return !directory.sharing ? 0 : journal.safely(Op.READ_WAITER_MARK, () -> old() == null ? directory.writerMark : old().writerMark);
+            return !directory.sharing ? 0 : journal.safely(Op.READ_WAITER_MARK, () -> old() == null ? lock.writerMark : old().writerMark);
         }
 
         @Override
         public void setWriterMark(long mark) {
             if (directory.sharing) {
-                journal.safely(Op.SET_WAITER_MARK, () -> old() == null ? (directory.writerMark = mark) : (old().writerMark = mark));
+                journal.safely(Op.SET_WAITER_MARK, () -> old() == null ? (lock.writerMark = mark) : (old().writerMark = mark));
             }
         }
 
         @Override
         public long readers() {
-            return !directory.sharing ? 0 : journal.safely(Op.READ_READERS, () -> old() == null ? directory.readers : old().readers);
+            return !directory.sharing ? 0 : journal.safely(Op.READ_READERS, () -> old() == null ? readReaders() : old().readers);
         }
 
         @Override
         public boolean replaceReaders(long read, long next) {
             return journal.safely(Op.REPLACE_READERS, () -> {
-                boolean still = (old() == null ? directory.readers : old().readers) == read;
-                if (still && old() == null) {
-                    directory.readers = next;
-                } else if (still) {
-                    old().readers = next;
+                if (old() == null) {
+                    return changeReaders(read, next);
                 }
+                boolean still = old().readers == read;
+                old().readers = still ? next : old().readers;
                 return still;
             });
         }
 
         @Override
         public boolean isValid() {
-            return journal.safely(Op.IS_VALID, () -> !directory.entryCleared);
+            return journal.safely(Op.IS_VALID, () -> !lock.entryCleared);
         }
     }
 
@@ -507,10 +565,10 @@ class SimulatedStore implements LockStore {
             recordFile.record = record;
             recordFile.linkable = !linksRefused;
             if (recordFile.linkable) {
-                recordFile.file = pool.isEmpty() ? new Inode() : pool.pop();
+                recordFile.file = main.pool.isEmpty() ? new Inode() : main.pool.pop();
                 recordFile.file.write(new LockContent.Ours(record), directory.wallMicros);
             }
-            recordFiles.add(recordFile);
+            main.recordFiles.add(recordFile);
             return recordFile;
         });
         unfinished = null;
@@ -529,7 +587,7 @@ class SimulatedStore implements LockStore {
     public void rewrite(RecordFile recordFile, LockRecord record) throws IOException {
         journal.step(Op.REWRITE, () -> {
             SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
-            if (!recordFiles.contains(mine)) {
+            if (!main.recordFiles.contains(mine)) {
                 if (forgiving) {
                     return null;
                 }
@@ -552,13 +610,13 @@ class SimulatedStore implements LockStore {
         }
         return journal.step(Op.LINK, () -> {
             if (directory.refusesLinks) {
-                linksRefused = true;
+                main.linksRefused = true;
                 throw new LinksRefusedException(lockFile());
             }
-            if (directory.at(location) != null) {
+            if (lock.at(location) != null) {
                 return false;
             }
-            directory.put(location, mine.file);
+            lock.put(location, mine.file);
             linked();
             return true;
         });
@@ -567,7 +625,7 @@ class SimulatedStore implements LockStore {
     @Override
     public boolean cover(RecordFile recordFile, Object key) throws IOException {
         SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
-        if (!mine.linkable || !journal.step(Op.IS_AT, () -> directory.at(RecordLocation.LOCK) == key)) {
+        if (!mine.linkable || !journal.step(Op.IS_AT, () -> lock.at(RecordLocation.LOCK) == key)) {
             return false;
         }
         if (directory.system == SimulatedDirectory.HostSystem.WINDOWS) {
@@ -575,10 +633,45 @@ class SimulatedStore implements LockStore {
             return link(recordFile, RecordLocation.LOCK);
         }
         return journal.step(Op.LINK, () -> {
-            boolean there = isStill(directory.at(RecordLocation.LOCK) == key);
+            boolean there = isStill(lock.at(RecordLocation.LOCK) == key);
             if (there) {
-                directory.put(RecordLocation.LOCK, mine.file);
+                lock.put(RecordLocation.LOCK, mine.file);
             }
+            return there;
+        });
+    }
+
+    /** First a further link to the other record, by a name of this process; then it is renamed. */
+    @Override
+    public boolean coverBy(RecordFile recordFile, LockStore slot, Found found, Object key) throws IOException {
+        SimulatedLock of = ((SimulatedStore) slot).lock;
+        if (!((SimulatedRecordFile) recordFile).linkable || !journal.step(Op.IS_AT, () -> lock.at(RecordLocation.LOCK) == key)) {
+            return false;
+        }
+        if (directory.system == SimulatedDirectory.HostSystem.WINDOWS) {
+            delete(RecordLocation.LOCK, key);
+            return journal.step(Op.LINK, () -> {
+                Inode other = of.at(RecordLocation.LOCK);
+                if (other == null || lock.at(RecordLocation.LOCK) != null) {
+                    return false;
+                }
+                lock.put(RecordLocation.LOCK, other);
+                return other == found.key();
+            });
+        }
+        Inode linked = journal.step(Op.LINK, () -> {
+            temporary = of.at(RecordLocation.LOCK) == found.key() ? (Inode) found.key() : null;
+            if (temporary != null) {
+                directory.temporaryLinks.add(temporary);
+            }
+            return temporary;
+        });
+        return linked != null && journal.step(Op.RENAME, () -> {
+            boolean there = isStill(lock.at(RecordLocation.LOCK) == key);
+            if (there) {
+                lock.put(RecordLocation.LOCK, linked);
+            }
+            directory.temporaryLinks.remove(linked);
             return there;
         });
     }
@@ -591,11 +684,13 @@ class SimulatedStore implements LockStore {
     /** Without hard links: first the file, then its content. */
     private boolean create(SimulatedRecordFile recordFile, RecordLocation location) throws IOException {
         Inode file = journal.step(Op.CREATE, () -> {
-            if (recordFile.file != null || directory.at(location) != null) {
+            if (recordFile.file != null || lock.at(location) != null) {
                 return null; // without links one file cannot be in two locations
             }
-            directory.leave(location, new LockContent.Empty());
-            return directory.at(location);
+            Inode created = new Inode();
+            created.write(new LockContent.Empty(), directory.wallMicros);
+            lock.put(location, created);
+            return created;
         });
         if (file == null) {
             return false;
@@ -613,25 +708,25 @@ class SimulatedStore implements LockStore {
     public boolean isAt(RecordFile recordFile, RecordLocation location) throws IOException {
         return journal.step(Op.IS_AT, () -> {
             Inode file = ((SimulatedRecordFile) recordFile).file;
-            return file != null && recordFiles.contains(recordFile) && directory.at(location) == file;
+            return file != null && main.recordFiles.contains(recordFile) && lock.at(location) == file;
         });
     }
 
     @Override
     public void delete(RecordLocation location, Object key) throws IOException {
-        boolean there = journal.step(Op.IS_AT, () -> directory.at(location) == key);
+        boolean there = journal.step(Op.IS_AT, () -> lock.at(location) == key);
         if (!there) {
             return;
         }
         Inode moved = journal.step(Op.DELETE, () -> { // aside, whatever it is now
-            Inode lies = directory.at(location);
-            directory.put(location, null);
+            Inode lies = lock.at(location);
+            lock.put(location, null);
             return lies;
         });
         if (moved != null && moved != key && directory.looksAndActsAtOnce) {
             journal.step(Op.LINK, () -> { // back, unless others were faster
-                if (directory.at(location) == null) {
-                    directory.put(location, moved);
+                if (lock.at(location) == null) {
+                    lock.put(location, moved);
                 }
                 return null;
             });
@@ -640,13 +735,13 @@ class SimulatedStore implements LockStore {
 
     @Override
     public void unlink(RecordFile recordFile, RecordLocation location) throws IOException {
-        remove(Op.UNLINK, location, () -> directory.at(location) == ((SimulatedRecordFile) recordFile).file);
+        remove(Op.UNLINK, location, () -> lock.at(location) == ((SimulatedRecordFile) recordFile).file);
     }
 
     private void remove(Op op, RecordLocation location, BooleanSupplier isThere) throws IOException {
         journal.step(op, () -> {
             if (isStill(isThere.getAsBoolean())) {
-                directory.put(location, null);
+                lock.put(location, null);
             }
             return null;
         });
@@ -656,7 +751,7 @@ class SimulatedStore implements LockStore {
     public void recycle(RecordFile recordFile) throws IOException {
         journal.step(Op.RECYCLE, () -> {
             SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
-            if (!recordFiles.remove(mine)) {
+            if (!main.recordFiles.remove(mine)) {
                 if (forgiving) {
                     return null;
                 }
@@ -665,8 +760,8 @@ class SimulatedStore implements LockStore {
             if (mine.file != null && directory.isLinked(mine.file)) {
                 throw new AssertionError("a record was given back while it is still linked: the next one is written into it");
             }
-            if (mine.linkable && !linksRefused) {
-                pool.push(mine.file);
+            if (mine.linkable && !main.linksRefused) {
+                main.pool.push(mine.file);
             }
             return null;
         });
@@ -675,7 +770,7 @@ class SimulatedStore implements LockStore {
     @Override
     public void retire(RecordFile recordFile) throws IOException {
         journal.step(Op.RETIRE, () -> {
-            if (!recordFiles.remove((SimulatedRecordFile) recordFile) && !forgiving) {
+            if (!main.recordFiles.remove((SimulatedRecordFile) recordFile) && !forgiving) {
                 throw new AssertionError("a record was given up that had been given back");
             }
             return null;
@@ -684,13 +779,13 @@ class SimulatedStore implements LockStore {
 
     /** {@return whether a record that may be written for another lock is linked somewhere: this must never be} */
     boolean spareIsLinked() {
-        return pool.stream().anyMatch(directory::isLinked);
+        return main.pool.stream().anyMatch(directory::isLinked);
     }
 
     @Override
     public Found find(RecordLocation location) throws IOException {
         return journal.step(Op.FIND, () -> {
-            Inode file = directory.at(location);
+            Inode file = lock.at(location);
             int at = location.ordinal();
             if (file == null || !file.content.equals(seen[at])) {
                 seen[at] = file == null ? null : file.content;
@@ -742,7 +837,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public void requestRelease(long token) {
-        journal.safely(Op.REQUEST, () -> directory.requests.add(token));
+        journal.safely(Op.REQUEST, () -> directory.request(token));
     }
 
     @Override
@@ -752,17 +847,18 @@ class SimulatedStore implements LockStore {
 
     /** The keeper reads what the kernel has locked for this process. No step: the engine does not do this. */
     void viewKernel() {
+        slots.forEach(SimulatedStore::viewKernel);
         viewedAt = ownNow();
         for (int seat = 0; seat < 2; seat++) {
-            viewed[seat] = directory.owner[seat] == this;
+            viewed[seat] = lock.owner[seat] == this;
         }
     }
 
     @Override
     public void lookAfresh() throws IOException {
         journal.step(Op.KERNEL, () -> {
-            viewKernel();
-            opened = directory.generation;
+            main.viewKernel();
+            main.opened = directory.generation;
             return null;
         });
     }
@@ -780,18 +876,18 @@ class SimulatedStore implements LockStore {
 
     @Override
     public LockSnapshot snapshot() {
-        return new LockSnapshot(target(), found(RecordLocation.LOCK), found(RecordLocation.TAKEOVER), null, List.of(directory.expiries[0], directory.expiries[1]), comparable,
-                directory.targetExists, directory.hasEntry, directory.token, ownNow(), self);
+        return new LockSnapshot(target(), found(RecordLocation.LOCK), found(RecordLocation.TAKEOVER), null, List.of(lock.expiries[0], lock.expiries[1]), comparable,
+                directory.targetExists, lock.hasEntry, directory.token, ownNow(), self);
     }
 
     private Found found(RecordLocation location) {
-        Inode file = directory.at(location);
+        Inode file = lock.at(location);
         return file == null ? null : new Found(file.content, file, directory.ageMillis(file), 0);
     }
 
     @Override
     public String displaced() {
-        return journal.safely(Op.DISPLACED, () -> displaced == null && line.table != opened ? "the table was replaced" : displaced);
+        return journal.safely(Op.DISPLACED, () -> displaced == null && line.table != main.opened ? "the table was replaced" : displaced);
     }
 
     @Override

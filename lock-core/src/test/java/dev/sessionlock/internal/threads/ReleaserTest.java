@@ -217,7 +217,7 @@ class ReleaserTest {
 
         @Test
         void lostLockIsGivenBack() throws Exception {
-            engine.lock.supervisor().loseNow(engine.lock, Reason.REMOVED_BY_HAND);
+            Revocation.loseNow(engine.lock, Reason.REMOVED_BY_HAND);
             handle.close();
             assertThat(engine.calls).containsExactly("release", "tidy");
         }

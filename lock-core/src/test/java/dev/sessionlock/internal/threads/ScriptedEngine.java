@@ -3,6 +3,7 @@ package dev.sessionlock.internal.threads;
 import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.PastHold;
 import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
@@ -34,6 +35,10 @@ final class ScriptedEngine implements EngineLock, Clock {
     boolean handsOver = true;
     boolean reusable = true;
     boolean spinPays;
+    /** Whether one more reader may share a hold. */
+    boolean mayShare = true;
+    final List<PastHold> history = new ArrayList<>();
+    boolean keepsHistory;
     /** What happens just after each call. */
     Consumer<String> called = method -> { };
     /** The method that throws once. */
@@ -79,7 +84,7 @@ final class ScriptedEngine implements EngineLock, Clock {
         }
 
         void reuse(String thread) {
-            reused(++tokens, thread);
+            reused(terms().shared() ? token() : ++tokens, thread);
         }
     }
 
@@ -155,6 +160,22 @@ final class ScriptedEngine implements EngineLock, Clock {
         call("reuse");
         ((ScriptedHold) hold).reuse(thread);
         return true;
+    }
+
+    @Override
+    public boolean mayShare(Hold hold) {
+        call("mayShare");
+        return mayShare;
+    }
+
+    @Override
+    public boolean keepsHistory() {
+        return keepsHistory;
+    }
+
+    @Override
+    public void note(PastHold ended) {
+        history.add(ended);
     }
 
     @Override
