@@ -30,9 +30,7 @@ final class Child implements AutoCloseable {
     /** @param wrapper a command that runs it */
     static Process start(List<String> wrapper, Class<?> program, List<String> options, String... args) throws IOException {
         List<String> command = new ArrayList<>(wrapper);
-        command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
-                "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path")));
-        command.addAll(options);
+        command.addAll(SmallJvm.command(options.toArray(String[]::new)));
         command.add(program.getName());
         command.addAll(List.of(args));
         return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();

@@ -247,10 +247,9 @@ class ClearTest extends LocksFixture {
     /** Dead records appear where living holders come and go. The clearing of another process and our acquisitions race for each of them. */
     @Test
     void deadRecordsInTheWayOfTheLivingAreClearedByEitherProcessAndNoHolderIsHurt() throws Exception {
-        Process clearer = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
-                "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"), Clearer.class.getName(),
-                session().toString())
-                .redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        List<String> command = SmallJvm.command();
+        command.addAll(List.of(Clearer.class.getName(), session().toString()));
+        Process clearer = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
         try (BufferedReader said = clearer.inputReader()) {
             int held = 0;
             boolean hasCleared = false;

@@ -2,13 +2,13 @@ package dev.sessionlock.cli;
 
 import static org.awaitility.Awaitility.await;
 
+import dev.sessionlock.SmallJvm;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
@@ -85,9 +85,8 @@ final class ToolProcess implements AutoCloseable {
     }
 
     private static List<String> command(String... args) {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "--add-opens", "java.base/java.io=ALL-UNNAMED", "-cp",
-                System.getProperty("java.class.path"), Start.class.getName()));
+        List<String> command = SmallJvm.command("--add-opens", "java.base/java.io=ALL-UNNAMED");
+        command.add(Start.class.getName());
         command.addAll(List.of(args));
         return command;
     }

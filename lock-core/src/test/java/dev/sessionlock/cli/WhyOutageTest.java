@@ -10,6 +10,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.PastHold.Ending;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.SmallJvm;
 import dev.sessionlock.cli.MainTest.Outcome;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -224,8 +225,8 @@ class WhyOutageTest {
         private final BufferedReader said;
 
         Program(Class<?> program, String... args) throws IOException {
-            List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx32m",
-                    "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"), program.getName()));
+            List<String> command = SmallJvm.command("-Xmx32m");
+            command.add(program.getName());
             command.addAll(List.of(args));
             process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
             said = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));

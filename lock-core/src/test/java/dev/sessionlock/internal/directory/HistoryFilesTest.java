@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.PastHold.Ending;
 import dev.sessionlock.PastHold.HolderProcess;
+import dev.sessionlock.SmallJvm;
 import dev.sessionlock.internal.system.HolderProcesses;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -306,8 +307,9 @@ class HistoryFilesTest {
         }
 
         static Process start(Path dir, String name, String bytes) throws IOException {
-            return new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-                    "-cp", System.getProperty("java.class.path"), Writer.class.getName(), dir.toString(), name, bytes).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+            List<String> command = SmallJvm.command();
+            command.addAll(List.of(Writer.class.getName(), dir.toString(), name, bytes));
+            return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
         }
     }
 }
