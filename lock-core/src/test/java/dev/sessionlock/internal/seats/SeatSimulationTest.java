@@ -71,6 +71,18 @@ class SeatSimulationTest {
         simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 1_000_000 : 3_000), true, SimulatedDirectory.HostSystem.WINDOWS);
     }
 
+    /** Processes that ask for the lock as readers, half of the time or mostly: never a writer beside anybody. */
+    @ParameterizedTest
+    @EnumSource(names = {"MIXED", "MOSTLY_SHARED"})
+    void neverAWriterBesideAnybodyAndNothingStuck(SimulatedProcess.Wishes wishes) {
+        Long seed = Long.getLong("sim.seed");
+        if (seed != null) {
+            new Schedule(seed, SOUND, true, false, SimulatedDirectory.HostSystem.LINUX, wishes).run();
+            return;
+        }
+        simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 100_000 : 400), false, SimulatedDirectory.HostSystem.LINUX, wishes);
+    }
+
     /** What these schedules see: who does not look at the other seat. */
     @ParameterizedTest
     @EnumSource(names = {"MACOS", "WINDOWS"})
@@ -109,6 +121,10 @@ class SeatSimulationTest {
     }
 
     private static void simulate(long first, long schedules, boolean replacesTables, SimulatedDirectory.HostSystem system) {
+        simulate(first, schedules, replacesTables, system, SimulatedProcess.Wishes.ALONE);
+    }
+
+    private static void simulate(long first, long schedules, boolean replacesTables, SimulatedDirectory.HostSystem system, SimulatedProcess.Wishes wishes) {
         System.out.println("simulating " + schedules + " schedules from seed " + first + " (replay one with -Dsim.seed=...)");
         AtomicLong entered = new AtomicLong();
         AtomicLong renewedLate = new AtomicLong();
@@ -116,7 +132,7 @@ class SeatSimulationTest {
         long start = System.nanoTime();
         LongStream.range(first, first + schedules).parallel().forEach(seed -> {
             try {
-                Schedule schedule = new Schedule(seed, SOUND, false, replacesTables, system);
+                Schedule schedule = new Schedule(seed, SOUND, false, replacesTables, system, wishes);
                 entered.addAndGet(schedule.run());
                 renewedLate.addAndGet(schedule.renewedLate());
             } catch (Schedule.Broken e) {
@@ -126,18 +142,18 @@ class SeatSimulationTest {
         System.out.println("the lock was entered " + entered + " times in " + (System.nanoTime() - start) / 1_000_000 + " ms, and leases were renewed late "
                 + renewedLate + " times");
         broken.forEach((kind, seeds) -> System.out.println(seeds.size() + " schedules: " + kind + "; seed " + seeds.get(0)));
-        broken.forEach((kind, seeds) -> throwTheShortest(seeds, replacesTables, system));
+        broken.forEach((kind, seeds) -> throwTheShortest(seeds, replacesTables, system, wishes));
         assertThat(entered.get()).as("the simulation does something").isGreaterThan(schedules);
         assertThat(renewedLate.get() > 0).as("leases are renewed late only where the clock counts sleep").isEqualTo(system == SimulatedDirectory.HostSystem.WINDOWS);
     }
 
-    private static void throwTheShortest(List<Long> seeds, boolean replacesTables, SimulatedDirectory.HostSystem system) {
-        throw seeds.stream().limit(200).map(seed -> again(seed, replacesTables, system)).min(Comparator.comparingInt(e -> e.getMessage().length())).orElseThrow();
+    private static void throwTheShortest(List<Long> seeds, boolean replacesTables, SimulatedDirectory.HostSystem system, SimulatedProcess.Wishes wishes) {
+        throw seeds.stream().limit(200).map(seed -> again(seed, replacesTables, system, wishes)).min(Comparator.comparingInt(e -> e.getMessage().length())).orElseThrow();
     }
 
-    private static Schedule.Broken again(long seed, boolean replacesTables, SimulatedDirectory.HostSystem system) {
+    private static Schedule.Broken again(long seed, boolean replacesTables, SimulatedDirectory.HostSystem system, SimulatedProcess.Wishes wishes) {
         try {
-            new Schedule(seed, SOUND, true, replacesTables, system).run();
+            new Schedule(seed, SOUND, true, replacesTables, system, wishes).run();
         } catch (Schedule.Broken e) {
             return e;
         }
