@@ -107,7 +107,11 @@ public final class SeatEngine implements EngineLock {
             return takeSlot(terms.exclusive());
         }
         Busy kept = keptForWriter();
-        return kept != null ? kept : takeSlot(terms);
+        if (kept != null) {
+            ledger.declineAllAwaited(); // a byte acquired ahead would keep out the writer that we wait for
+            return kept;
+        }
+        return takeSlot(terms);
     }
 
     /** As {@link #take}, for a lock that may be a reader slot: then its record is a reader's if the terms say so. */

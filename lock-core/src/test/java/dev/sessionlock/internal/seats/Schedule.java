@@ -553,7 +553,7 @@ final class Schedule {
         next.hurry();
         long start = directory.nanos;
         while (!next.isDone()) {
-            if (directory.nanos - start > (atOnce ? 30 * MILLI : 100 * SECOND)) {
+            if (directory.nanos - start > (atOnce ? (how == Wishes.ALONE ? 30 : 300) * MILLI : 100 * SECOND)) { // a reader respects the mark of a writer that has gone
                 throw new PromiseBroken(Promise.NEVER_STUCK, "the lock cannot be taken again, though nobody holds it");
             }
             if (next.isAsleep()) {
@@ -606,6 +606,9 @@ final class Schedule {
         entered++;
         assertOneHolder();
         boolean reads = process.reads();
+        if (reads && !process.isValidHolder()) {
+            return; // it was stopped after its last look, while it gave the seat back
+        }
         if (reads ? process.token() < lastToken : process.token() <= greatestToken) {
             throw new PromiseBroken(Promise.GROWING_TOKENS, process + (reads ? " reads" : " comes in") + " with token " + process.token() + " after "
                     + (reads ? lastToken : greatestToken));
