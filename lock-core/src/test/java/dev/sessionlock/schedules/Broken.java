@@ -32,16 +32,12 @@ enum Broken {
     BYTE_KEPT("KernelWaiter", "isDelivered", "declineAwaited"),
     /** What a take that threw has left stays for ever. */
     NOT_TIDIED("LeaseSupervisor", "maintainFree", "tidy"),
-    /** A waiter on whose behalf a kernel waiter has taken the lock sleeps on. */
-    GIVEN_WITHOUT_WAKING("Acquirer", "give", "wake"),
     /** A lock that is on its way as its future is cancelled stays for ever. */
     CANCELLED_LOCK_KEPT("AsyncAcquisition", "cancel", "closeSoon"),
     /** A reader joins others though somebody waits to write. */
     JOINED_PAST_A_WRITER("Joining", "tryJoin", "isEmpty", Answer.TRUE),
     /** A reader that has just got its handle is let in once more, by another thread. */
     LET_IN_TWICE("WaitQueue", "head", "hasHandle"),
-    /** Readers that wait behind one that got in are let in by nobody. */
-    NOT_LET_IN("Acquirer", "give", "letIn"),
     /** The last reader leaves, and the lock stays taken. */
     LAST_READER_KEEPS_IT("Releaser", "leave", "isEmpty"),
     /** All readers lose the lock, and one of them is told. */

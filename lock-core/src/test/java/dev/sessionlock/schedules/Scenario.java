@@ -352,7 +352,7 @@ final class Scenario {
             asking.values().forEach(request -> request.queued = Math.min(request.queued, now));
         }
         return asking.values().stream().filter(request -> request.patient
-                && (mode == LockMode.SHARED ? request.exclusive && request.queued < now : request.queued < now - TimeUnit.MILLISECONDS.toNanos(1))).toList();
+                && (mode == LockMode.SHARED ? request.exclusive && request.queued <= now : request.queued < now - TimeUnit.MILLISECONDS.toNanos(1))).toList();
     }
 
     private @Nullable SessionLock getAsync(Visit visit) throws LockException, InterruptedException {

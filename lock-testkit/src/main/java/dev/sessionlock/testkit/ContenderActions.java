@@ -4,6 +4,7 @@ import dev.sessionlock.ClearOptions;
 import dev.sessionlock.ClearReport;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReentryException;
 import dev.sessionlock.LockReport;
@@ -80,6 +81,7 @@ final class ContenderActions {
             case "waiting" -> Long.toString(locks.stats().waiting());
             case "inspect" -> inspect(locks.inspect(targets.apply(handle)));
             case "clear" -> clear(targets.apply(handle), Long.parseLong(words.get(2)));
+            case "upgrade" -> upgrade(targets.apply(handle), options(words.get(2)));
             case "reenter" -> reenter(targets.apply(handle), options(words.get(2)));
             case "hammer" -> hammer(hammers.computeIfAbsent(handle, lock -> new Hammer()), handle, options(words.get(2)), words.get(3));
             case "visits" -> Long.toString(hammers.computeIfAbsent(handle, lock -> new Hammer()).visits.get());
@@ -150,6 +152,21 @@ final class ContenderActions {
         return kept ? "ok" : "the inner handle did not keep the lock, or has another token";
     }
 
+    /** Runs on one thread, as {@link #reenter}. Returns ok, or what was wrong. */
+    private String upgrade(Path target, LockOptions reading) throws LockException, InterruptedException {
+        try (SessionLock shared = locks.acquire(target, reading)) {
+            for (boolean reentrant : List.of(false, true)) {
+                try {
+                    locks.acquire(target, reading.withMode(LockMode.EXCLUSIVE).withReentrant(reentrant)).close();
+                    return "a thread that reads got the lock exclusively";
+                } catch (LockReentryException e) {
+                    // as expected
+                }
+            }
+            return shared.isHeld() ? "ok" : "the shared lock did not last";
+        }
+    }
+
     /** One lock that is entered as often as possible. */
     private static final class Hammer {
         private final AtomicLong visits = new AtomicLong();
@@ -200,13 +217,14 @@ final class ContenderActions {
 
     static String words(LockOptions options) {
         return String.join(",", options.timeout().toString(), options.lease().toString(), options.maxHold().toString(),
-                Boolean.toString(options.takeover()), options.revokeGrace().toString());
+                Boolean.toString(options.takeover()), options.revokeGrace().toString(), options.mode().name());
     }
 
     private static LockOptions options(String words) {
         String[] word = words.split(",");
         return LockOptions.defaults().withTimeout(Duration.parse(word[0])).withLease(Duration.parse(word[1]))
                 .withMaxHold(Duration.parse(word[2]))
-                .withTakeover(Boolean.parseBoolean(word[3])).withRevokeGrace(Duration.parse(word[4]));
+                .withTakeover(Boolean.parseBoolean(word[3])).withRevokeGrace(Duration.parse(word[4]))
+                .withMode(LockMode.valueOf(word[5]));
     }
 }

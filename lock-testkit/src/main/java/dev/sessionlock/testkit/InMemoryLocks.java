@@ -2,6 +2,7 @@ package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
@@ -44,6 +45,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@link dev.sessionlock.SessionLock#replace} still works on the real files.
  *   <li>Symbolic links are not followed. Two paths mean the same lock if they are equal without {@code .} and {@code ..}.
  *   <li>If several holders are frozen one after the other, each can be taken over from. On a disk two frozen at once hold up the third.
+ *   <li>A reader's token is that of the last exclusive holder, exactly. Where there was none, a first token is drawn.
  *   <li>Processes, their ids and their deaths are simulated: these locks exclude nobody outside of this JVM.
  * </ul>
  *
@@ -112,7 +114,20 @@ public final class InMemoryLocks implements AutoCloseable {
      * @throws LockException if nothing of that name can be locked
      */
     public SessionLock hold(Path target) throws LockException {
-        SessionLock lock = locks().tryAcquire(target, LockOptions.defaults().withMaxHold(LockOptions.UNLIMITED)).orElseThrow(() ->
+        return hold(target, LockMode.EXCLUSIVE);
+    }
+
+    /**
+     * As {@link #hold(Path)}, in a mode: as one that only reads, to make writers wait.
+     *
+     * @param target what to lock
+     * @param mode whether others may hold it at the same time
+     * @return the lock, for a test that closes it
+     * @throws IllegalStateException if it cannot be taken now
+     * @throws LockException if nothing of that name can be locked
+     */
+    public SessionLock hold(Path target, LockMode mode) throws LockException {
+        SessionLock lock = locks().tryAcquire(target, LockOptions.defaults().withMaxHold(LockOptions.UNLIMITED).withMode(mode)).orElseThrow(() ->
                 new IllegalStateException("the lock of " + target + " is not to be had now, so the process " + pid() + " cannot hold it"))
                         .detach();
         mutex.lock();
@@ -208,7 +223,7 @@ public final class InMemoryLocks implements AutoCloseable {
             machine.mutex.lock();
             try {
                 slot = machine.slot(path);
-                if (slot.holder != null || slot.foreign != null) {
+                if (!slot.holders.isEmpty() || slot.foreign != null) {
                     throw new IllegalStateException("the lock of " + target + " is held, so no other program can take it");
                 }
                 its = new MemoryMachine.ForeignOwner(machine.newPid(), machine.clock.wallMillis());

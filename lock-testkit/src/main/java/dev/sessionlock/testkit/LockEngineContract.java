@@ -13,11 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 
 /**
  * The contract that every engine must pass, across processes: exclusion, tokens that grow, expiry, renewal, loss, takeover, a late release refused,
@@ -47,19 +43,16 @@ import org.junit.jupiter.api.TestInstance;
  * }
  * }</pre>
  *
+ * <p>An engine that knows nothing of {@link dev.sessionlock.LockMode#SHARED}, and takes each lock exclusively, overrides {@link #sharesAmongProcesses}.
+ *
  * <p>Each test uses a lock name of its own, so tests may run at once. The processes are reused from test to test. The tests that freeze a holder take
  * a {@link #lease()} or two each. Where a holder must not lose its lock, the lease is too long for any slow machine.
  */
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-public abstract class LockEngineContract {
+public abstract class LockEngineContract extends SharedModeContract {
     private static final Duration A_MOMENT = Duration.ofMillis(300);
     private static final int TRIES_AGAINST_STARVATION = 3;
     private static final int LEAST_VISITS = 20;
     private static final Duration HAMMERING = Duration.ofSeconds(1);
-
-    /** Set before the first test: a constructor must not hand out a half-made test. */
-    private ContenderPool processes;
-    private final AtomicInteger names = new AtomicInteger();
 
     /** For subclasses. */
     protected LockEngineContract() {
@@ -91,13 +84,6 @@ public abstract class LockEngineContract {
     }
 
     /**
-     * {@return a process of its own that has the locks under test; usually by {@link #inJvm}}
-     *
-     * @throws Exception if it cannot be started
-     */
-    protected abstract Contender newContender() throws Exception;
-
-    /**
      * Starts a child JVM with the locks under test.
      *
      * @param opener opens them
@@ -111,44 +97,9 @@ public abstract class LockEngineContract {
         return Contender.InJvm.start(Objects.requireNonNull(opener, "opener"), arguments);
     }
 
-    /** {@return the lease of holders that are meant to lose their lock; 2 s} */
-    protected Duration lease() {
-        return Duration.ofSeconds(2);
-    }
-
     /** {@return how long after the end of a holder's process others may need to get in; {@link #patience} unless overridden} */
     protected Duration timeToNoticeADeath() {
         return patience();
-    }
-
-    /** {@return for how long to wait for what must happen; 60 s, since the machine may be busy} */
-    protected Duration patience() {
-        return Duration.ofSeconds(60);
-    }
-
-    /** Makes room for the processes. JUnit calls it. */
-    @BeforeAll
-    void beginAll() {
-        processes = new ContenderPool(this::newContender, this::patience);
-    }
-
-    /** Ends the processes. JUnit calls it. */
-    @AfterAll
-    void endAll() {
-        processes.close();
-    }
-
-    private void await(String what, DirectedContender.Condition condition) throws InterruptedException {
-        DirectedContender.await(patience(), what, condition);
-    }
-
-    private String newLock() {
-        return "lock-" + names.incrementAndGet();
-    }
-
-    /** With a lease that is too long for any slow machine. */
-    private LockOptions patient() {
-        return LockOptions.defaults().withTimeout(patience()).withMaxHold(LockOptions.UNLIMITED);
     }
 
     private LockOptions brief() {
@@ -168,7 +119,7 @@ public abstract class LockEngineContract {
     @Test
     void onlyOneIsInAtATimeAndTokensGrow() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(2); MutualExclusionWitness witness = MutualExclusionWitness.open()) {
+        try (ContenderPool.Crew crew = processes().take(2); MutualExclusionWitness witness = MutualExclusionWitness.open()) {
             List<Contender.Call> calls = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
                 calls.add(crew.member(i).begin("hammer", lock, ContenderActions.words(patient()), witness.address()));
@@ -201,7 +152,7 @@ public abstract class LockEngineContract {
     @Test
     void lockThatIsHeldIsRefusedAndTheTimeoutIsTold() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             DirectedContender holder = crew.member(0);
             DirectedContender other = crew.member(1);
             long token = holder.acquire("a", lock, patient());
@@ -229,7 +180,7 @@ public abstract class LockEngineContract {
     void otherNamesAreOtherLocks() throws Exception {
         String one = newLock();
         String two = newLock();
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             crew.member(0).acquire("a", one, patient());
             check(crew.member(1).tryAcquire("b", two, oneTry()), "a lock of another name was refused");
             crew.member(0).mustBe("held", "a");
@@ -240,7 +191,7 @@ public abstract class LockEngineContract {
     @Test
     void threadGetsWhatItHoldsASecondTimeOnlyIfItAsksForThat() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             String said = crew.member(0).tell("reenter", lock, ContenderActions.words(patient()));
             check(said.equals("ok"), "%s", said);
             check(crew.member(1).tryAcquire("b", lock, oneTry()), "the last handle that was closed did not free the lock");
@@ -252,7 +203,7 @@ public abstract class LockEngineContract {
     @Test
     void whoWaitsGetsInWhenTheHolderCloses() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             DirectedContender holder = crew.member(0);
             DirectedContender waiter = crew.member(1);
             long token = holder.acquire("a", lock, patient());
@@ -276,7 +227,7 @@ public abstract class LockEngineContract {
     @Test
     void whoWaitsWithoutAThreadGetsInWhenTheHolderClosesUnlessItIsCancelled() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             DirectedContender holder = crew.member(0);
             DirectedContender waiter = crew.member(1);
             long token = holder.acquire("a", lock, patient());
@@ -298,7 +249,7 @@ public abstract class LockEngineContract {
     @Test
     void whoIsInterruptedOrKilledWhileItWaitsLeavesNothingBehind() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(3)) {
+        try (ContenderPool.Crew crew = processes().take(3)) {
             DirectedContender holder = crew.member(0);
             DirectedContender interrupted = crew.member(1);
             DirectedContender killed = crew.member(2);
@@ -325,7 +276,7 @@ public abstract class LockEngineContract {
     void killedHolderMakesWayFrozenOrNot() throws Exception {
         for (boolean takeover : List.of(true, false)) {
             String lock = newLock();
-            try (ContenderPool.Crew crew = processes.take(2)) {
+            try (ContenderPool.Crew crew = processes().take(2)) {
                 DirectedContender victim = crew.member(0);
                 DirectedContender next = crew.member(1);
                 long token = victim.acquire("a", lock, patient().withLease(lease()).withTakeover(takeover));
@@ -345,7 +296,7 @@ public abstract class LockEngineContract {
     @Test
     void othersTakeOverFromAFrozenHolder() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(3)) {
+        try (ContenderPool.Crew crew = processes().take(3)) {
             DirectedContender frozen = crew.member(0);
             DirectedContender successor = crew.member(1);
             DirectedContender third = crew.member(2);
@@ -371,7 +322,7 @@ public abstract class LockEngineContract {
     @Test
     void frozenHolderIsNotTakenOverBeforeItsLeaseIsOver() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             DirectedContender frozen = crew.member(0);
             frozen.acquire("a", lock, patient());
             Contender.Call waiting = crew.member(1).beginAcquire("b", lock, patient());
@@ -388,7 +339,7 @@ public abstract class LockEngineContract {
     @Test
     void frozenHolderWithoutTakeoverIsWaitedFor() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             DirectedContender frozen = crew.member(0);
             DirectedContender other = crew.member(1);
             frozen.acquire("a", lock, brief().withTakeover(false));
@@ -418,7 +369,7 @@ public abstract class LockEngineContract {
 
     private String outlastsItsLease() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             DirectedContender holder = crew.member(0);
             DirectedContender other = crew.member(1);
             holder.acquire("a", lock, brief());
@@ -437,7 +388,7 @@ public abstract class LockEngineContract {
     @Test
     void holdEndsAtMaxHoldAndItsUserIsToldBeforeOthersGetIn() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             DirectedContender holder = crew.member(0);
             DirectedContender other = crew.member(1);
             LockOptions limited = patient().withMaxHold(A_MOMENT).withRevokeGrace(patience());
@@ -448,7 +399,7 @@ public abstract class LockEngineContract {
             holder.tell("close", "a");
             mustGrow(token, other.acquire("b", lock, patient()));
         }
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             crew.member(0).acquire("a", newLock(), patient().withMaxHold(A_MOMENT).withRevokeGrace(Duration.ZERO));
             String same = "lock-" + names.get();
             crew.member(1).acquire("b", same, patient()); // although the holder has not closed it
@@ -458,7 +409,7 @@ public abstract class LockEngineContract {
     @Test
     void holderIsAskedToLetGoByItsTokenOnly() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(2)) {
+        try (ContenderPool.Crew crew = processes().take(2)) {
             DirectedContender holder = crew.member(0);
             DirectedContender other = crew.member(1);
             long token = holder.acquire("a", lock, patient().withRevokeGrace(Duration.ZERO));
@@ -475,7 +426,7 @@ public abstract class LockEngineContract {
     @Test
     void tokensGrowOverReleaseDeathAndExpiry() throws Exception {
         String lock = newLock();
-        try (ContenderPool.Crew crew = processes.take(3)) {
+        try (ContenderPool.Crew crew = processes().take(3)) {
             DirectedContender one = crew.member(0);
             DirectedContender two = crew.member(1);
             DirectedContender three = crew.member(2);

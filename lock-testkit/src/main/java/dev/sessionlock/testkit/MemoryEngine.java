@@ -15,6 +15,7 @@ import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import dev.sessionlock.testkit.MemoryMachine.ForeignOwner;
 import dev.sessionlock.testkit.MemoryMachine.Slot;
+import dev.sessionlock.testkit.MemoryMachine.WaiterMark;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -27,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * becomes free by the same events as on a disk: its release, the death of its process, the end of its lease and grace.
  */
 final class MemoryEngine implements EngineLock {
+    /** What can be waited for: that nobody holds it, or that nobody holds it exclusively. */
+    private static final int ANY_HOLDER = 0;
+    private static final int EXCLUSIVE_HOLDER = 1;
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
     private final MemoryProcess process;
@@ -86,20 +90,30 @@ final class MemoryEngine implements EngineLock {
     /** {@return a {@link Busy} if the lock is taken; otherwise why the former holder does not count any more, null if there was none} */
     private @Nullable Object judge(Slot slot, Terms terms) {
         ForeignOwner foreign = slot.foreign;
-        MemoryHold holder = slot.holder;
         long now = machine.clock.nanos();
         if (foreign != null) {
             boolean gone = foreign.dead && terms.takeForeign();
             return gone ? "another program's lock: " + liveness(foreign)
                     : new Busy(Busy.NOTHING, now + LOOK_AGAIN_NANOS, "another program's lock: " + liveness(foreign));
-        } else if (holder == null) {
-            return null;
-        } else if (holder.process.isDead()) {
-            return "pid " + holder.process.pid + " does not exist";
-        } else if (now >= holder.expiry) {
-            return "its holder is frozen past its lease";
         }
-        return new Busy(0, holder.expiry == Hold.NEVER ? Long.MAX_VALUE : holder.expiry, "another process holds it");
+        long free = now;
+        String over = null;
+        boolean shared = false;
+        for (MemoryHold holder : slot.holders) {
+            if (holder.isOver(now)) {
+                over = holder.whyOver();
+            } else if (terms.shared() && holder.terms().shared()) {
+                shared = true;
+            } else {
+                free = Math.max(free, holder.expiry == Hold.NEVER ? Long.MAX_VALUE : holder.expiry);
+            }
+        }
+        if (free > now) {
+            return new Busy(terms.shared() ? EXCLUSIVE_HOLDER : ANY_HOLDER, free, "another process holds it");
+        } else if (shared && slot.isWaitedFor(LockMode.SHARED, process, WAITER_MARK_NANOS)) {
+            return new Busy(Busy.NOTHING, now + LOOK_AGAIN_NANOS, "others read it, and another process waits to hold it exclusively");
+        }
+        return over;
     }
 
     /** {@return null if there is no token left} */
@@ -109,8 +123,11 @@ final class MemoryEngine implements EngineLock {
         }
         slot.foreign = null;
         slot.waiterMarks.remove(process);
-        slot.holder = new MemoryHold(process, terms, drawToken(slot), process.clock().nanos(), process.clock().wallMillis(), reclaimed);
-        return slot.holder;
+        slot.holders.removeIf(former -> former.isOver(machine.clock.nanos()));
+        long token = terms.shared() && slot.lastToken > 0 ? slot.lastToken : drawToken(slot);
+        MemoryHold fresh = new MemoryHold(process, terms, token, process.clock().nanos(), process.clock().wallMillis(), reclaimed);
+        slot.holders.add(fresh);
+        return fresh;
     }
 
     private long drawToken(Slot slot) {
@@ -122,12 +139,24 @@ final class MemoryEngine implements EngineLock {
 
     /** Whether the hold still has the lock, and its process runs and can renew it. */
     private boolean canGoOn(Slot slot, Hold hold) {
-        return slot.holder == hold && !process.isDead() && process.clock().nanos() < hold.deadline();
+        return slot.holders.contains(hold) && !process.isDead() && process.clock().nanos() < hold.deadline();
     }
 
     @Override
     public @Nullable Hold handOver(Hold from, Terms terms) {
-        return at(slot -> canGoOn(slot, from) && !process.isFrozen() ? enter(slot, terms, null) : null);
+        return at(slot -> {
+            boolean exclusive = !from.terms().shared() && !terms.shared();
+            if (!exclusive || slot.lastToken == Long.MAX_VALUE || !canGoOn(slot, from) || process.isFrozen()) {
+                return null;
+            }
+            slot.holders.remove(from);
+            return enter(slot, terms, null);
+        });
+    }
+
+    @Override
+    public boolean mayShare(Hold hold) {
+        return at(slot -> canGoOn(slot, hold) && !process.isFrozen() && !slot.isWaitedFor(LockMode.SHARED, process, WAITER_MARK_NANOS));
     }
 
     @Override
@@ -137,8 +166,8 @@ final class MemoryEngine implements EngineLock {
                 return false;
             }
             if (!process.isFrozen()) { // a frozen process is in the middle of renewing, and its clock stands still
-                slot.holder.renew(process.clock().nanos());
-                slot.holder.holdUntilMillis = holdUntilMillis;
+                ((MemoryHold) hold).renew(process.clock().nanos());
+                ((MemoryHold) hold).holdUntilMillis = holdUntilMillis;
             }
             return true;
         });
@@ -147,10 +176,12 @@ final class MemoryEngine implements EngineLock {
     @Override
     public HoldStatus check(Hold hold, boolean deeply) {
         return at(slot -> {
-            if (slot.holder != hold || process.isDead()) {
+            if (!slot.holders.contains(hold) || process.isDead()) {
                 return HoldStatus.LOST;
             }
-            return !process.isFrozen() && slot.releaseRequests.remove(hold.token()) ? HoldStatus.REQUESTED : HoldStatus.INTACT;
+            boolean asked = !process.isFrozen() && ((MemoryHold) hold).releaseRequested;
+            ((MemoryHold) hold).releaseRequested &= !asked;
+            return asked ? HoldStatus.REQUESTED : HoldStatus.INTACT;
         });
     }
 
@@ -159,8 +190,7 @@ final class MemoryEngine implements EngineLock {
     @Override
     public void release(Hold hold) {
         at(slot -> {
-            if (slot.holder == hold && !process.isDead()) {
-                slot.holder = null;
+            if (!process.isDead() && slot.holders.remove(hold)) {
                 machine.changed.signalAll();
             }
             return null;
@@ -183,15 +213,15 @@ final class MemoryEngine implements EngineLock {
     public Cleared clear(boolean takeForeign) {
         return at(slot -> {
             boolean deadForeign = slot.foreign != null && slot.foreign.dead && takeForeign;
-            boolean deadHolder = slot.holder != null && slot.holder.process.isDead();
-            if (slot.foreign == null && slot.holder == null) {
+            MemoryHold dead = slot.holders.stream().filter(holder -> holder.process.isDead()).findFirst().orElse(null);
+            if (slot.foreign == null && slot.holders.isEmpty()) {
                 return new Cleared(ClearOutcome.NOTHING, "nothing lies there any more");
-            } else if (!deadForeign && !deadHolder) {
+            } else if (!deadForeign && dead == null) {
                 return new Cleared(ClearOutcome.KEPT, "its owner is not dead");
             }
-            String why = deadForeign ? liveness(slot.foreign) : liveness(slot.holder.process);
+            String why = deadForeign ? liveness(slot.foreign) : liveness(dead.process);
             slot.foreign = deadForeign ? null : slot.foreign;
-            slot.holder = deadHolder ? null : slot.holder;
+            slot.holders.removeIf(holder -> holder.process.isDead());
             machine.changed.signalAll();
             return new Cleared(ClearOutcome.REMOVED, why);
         });
@@ -199,12 +229,22 @@ final class MemoryEngine implements EngineLock {
 
     @Override
     public void askForRelease(long token) {
-        at(slot -> slot.releaseRequests.add(token));
+        at(slot -> change(slot, token, true));
     }
 
     @Override
     public boolean withdrawAsking(long token) {
-        return at(slot -> slot.releaseRequests.remove(token));
+        return at(slot -> change(slot, token, false));
+    }
+
+    /** {@return whether any holder of that token was not asked and is now, or the reverse} */
+    private static boolean change(Slot slot, long token, boolean asked) {
+        boolean any = false;
+        for (MemoryHold holder : slot.holders) {
+            any |= holder.token() == token && holder.releaseRequested != asked;
+            holder.releaseRequested = holder.token() == token ? asked : holder.releaseRequested;
+        }
+        return any;
     }
 
     // ---- waiting ----
@@ -212,14 +252,13 @@ final class MemoryEngine implements EngineLock {
     @Override
     public void setWaiterMark(LockMode mode, boolean waits) {
         if (waits) {
-            at(slot -> slot.waiterMarks.put(process, System.nanoTime()));
+            at(slot -> slot.waiterMarks.put(process, new WaiterMark(System.nanoTime(), mode)));
         }
     }
 
     @Override
     public boolean othersWait(Hold hold, long nanos) {
-        long now = System.nanoTime();
-        return at(slot -> slot.waiterMarks.entrySet().stream().anyMatch(mark -> mark.getKey() != process && now - mark.getValue() < nanos));
+        return at(slot -> slot.isWaitedFor(hold.terms().mode(), process, nanos));
     }
 
     /** Only waits: the woken thread then takes the lock itself. */
@@ -228,7 +267,7 @@ final class MemoryEngine implements EngineLock {
         machine.mutex.lock();
         try {
             Slot slot = machine.slot(target);
-            while (slot.holder != null && !slot.holder.process.isDead() && !process.isDead()) {
+            while (!process.isDead() && slot.holders.stream().anyMatch(holder -> !holder.process.isDead() && (what == ANY_HOLDER || !holder.terms().shared()))) {
                 machine.changed.awaitUninterruptibly();
             }
         } finally {
@@ -255,8 +294,14 @@ final class MemoryEngine implements EngineLock {
 
     @Override
     public LockReport inspect() {
-        return at(slot -> slot.foreign != null ? foreign(slot.foreign) : slot.holder != null ? ours(slot.holder)
+        return at(slot -> slot.foreign != null ? foreign(slot.foreign) : !slot.holders.isEmpty() ? ours(shown(slot))
                 : new LockReport(name(), null, State.FREE, null, new Facts(ProcessState.UNKNOWN, false, null)));
+    }
+
+    /** {@return the holder that keeps others out, or else the first one} */
+    private MemoryHold shown(Slot slot) {
+        long now = machine.clock.nanos();
+        return slot.holders.stream().filter(holder -> !holder.isOver(now)).findFirst().orElse(slot.holders.get(0));
     }
 
     private LockReport foreign(ForeignOwner foreign) {

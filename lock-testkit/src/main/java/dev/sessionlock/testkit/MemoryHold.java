@@ -10,6 +10,8 @@ final class MemoryHold extends Hold {
     final long sinceMillis;
     /** When others may take over, by the machine's clock. */
     long expiry;
+    /** Somebody has asked for its release, and it was not told yet. */
+    boolean releaseRequested;
     /** When it ends at the latest, by wall clock; negative if never. */
     long holdUntilMillis;
 
@@ -24,6 +26,16 @@ final class MemoryHold extends Hold {
     void renew(long now) {
         expiry = expiry(terms(), now);
         renewed(now, deadline(terms(), now));
+    }
+
+    /** {@return whether it keeps nobody out any more, since its process is dead or its lease and grace are over} */
+    boolean isOver(long now) {
+        return process.isDead() || now >= expiry;
+    }
+
+    /** {@return in words why it keeps nobody out any more} */
+    String whyOver() {
+        return process.isDead() ? "pid " + process.pid + " does not exist" : "its holder is frozen past its lease";
     }
 
     private static long deadline(Terms terms, long now) {

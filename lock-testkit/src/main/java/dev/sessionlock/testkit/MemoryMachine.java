@@ -1,11 +1,12 @@
 package dev.sessionlock.testkit;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.spi.Clock;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -23,15 +24,30 @@ final class MemoryMachine {
     final Map<Path, Slot> slots = new HashMap<>();
     private long nextPid = FIRST_PID;
 
-    /** One lock: its holder, and what must outlast its holders. */
+    /** One lock: its holders, and what must outlast them. */
     static final class Slot {
-        /** Also a holder that is dead or whose lease is over, until the next one comes in. */
-        @Nullable MemoryHold holder;
+        /** One, or several that share it. Also those that are dead or whose lease is over, until the next one comes in. */
+        final List<MemoryHold> holders = new ArrayList<>();
         @Nullable ForeignOwner foreign;
         long lastToken;
-        final Set<Long> releaseRequests = new HashSet<>();
         /** When each process last said that it waits, by the machine's real clock: others give up the CPU for it. */
-        final Map<MemoryProcess, Long> waiterMarks = new HashMap<>();
+        final Map<MemoryProcess, WaiterMark> waiterMarks = new HashMap<>();
+
+        /** {@return whether another process has said within the last {@code nanos} that it waits, and does not want to share what is held in a mode} */
+        boolean isWaitedFor(LockMode mode, MemoryProcess self, long nanos) {
+            long now = System.nanoTime();
+            return waiterMarks.entrySet().stream().anyMatch(mark -> mark.getKey() != self && now - mark.getValue().at() < nanos
+                    && !(mode == LockMode.SHARED && mark.getValue().mode() == LockMode.SHARED));
+        }
+    }
+
+    /**
+     * A process has said that it waits.
+     *
+     * @param at when, by the machine's real clock
+     * @param mode how it wants the lock
+     */
+    record WaiterMark(long at, LockMode mode) {
     }
 
     /** Another program's lock. */

@@ -122,8 +122,7 @@ final class MemoryProcess implements FileLockEngine {
             dead = true;
             frozenAt = null;
             if (inGoodOrder) {
-                machine.slots.values().stream().filter(slot -> slot.holder != null && slot.holder.process == this)
-                        .forEach(slot -> slot.holder = null);
+                machine.slots.values().forEach(slot -> slot.holders.removeIf(holder -> holder.process == this));
             }
             machine.changed.signalAll();
         } finally {

@@ -18,6 +18,11 @@ class JdbcEngineContractTest extends LockEngineContract {
     }
 
     @Override
+    protected boolean sharesAmongProcesses() {
+        return false; // it takes each lock exclusively
+    }
+
+    @Override
     protected Contender newContender() throws Exception {
         return inJvm(InTable.class, PostgresServer.url(), SCHEMA);
     }

@@ -11,6 +11,11 @@ class FileEngineContractTest extends LockEngineContract {
     static Path dir;
 
     @Override
+    protected boolean sharesAmongProcesses() {
+        return false; // it takes each lock exclusively
+    }
+
+    @Override
     protected Contender newContender() throws Exception {
         return inJvm(OnFiles.class, dir.toString());
     }

@@ -12,6 +12,11 @@ class FileEngineOnWindowsContractTest extends LockEngineContract {
     static Path dir;
 
     @Override
+    protected boolean sharesAmongProcesses() {
+        return false; // it takes each lock exclusively
+    }
+
+    @Override
     protected Contender newContender() throws Exception {
         return Contender.InJvm.startOn(LabSystem.WINDOWS, FileEngineContractTest.OnFiles.class, dir.toString());
     }

@@ -398,16 +398,13 @@ final class Acquirer {
         }
     }
 
-    /** Under the engine lock, which has just given the lock: the waiter gets its handle, and the readers behind it get in, too. */
+    /** Under the engine lock, which has just given the lock: the waiter gets its handle. If it reads, its next look lets in the readers behind it. */
     private void give(Waiter waiter, boolean onBehalf) {
         Handle handle = lock.grantTaken(waiter.request(), waiter.owner(), waiter.ownerName(), waiter.since(), waiter);
         if (given(waiter) != handle) {
             handle.close(); // it has left meanwhile
         } else if (onBehalf) {
             waiter.wake(); // it may have looked while the lock was no longer free, and not yet its own
-        }
-        if (waiter.request().options().mode() == LockMode.SHARED) {
-            Joining.letIn(lock);
         }
     }
 

@@ -13,6 +13,11 @@ class LeaseFileEngineContractTest extends LockEngineContract {
     static Path dir;
 
     @Override
+    protected boolean sharesAmongProcesses() {
+        return false; // it takes each lock exclusively
+    }
+
+    @Override
     protected Contender newContender() throws Exception {
         return inJvm(OnLeaseFiles.class, dir.toString());
     }

@@ -37,6 +37,11 @@ abstract class StateFileContract extends LockEngineContract {
     }
 
     @Override
+    protected boolean sharesAmongProcesses() {
+        return false; // it takes each lock exclusively
+    }
+
+    @Override
     protected Contender newContender() throws Exception {
         return inJvm(OnRows.class, dir.toString(), getClass().getSimpleName());
     }
