@@ -17,7 +17,7 @@ class FactsAreDataTest {
     private static final Pattern PARSED = Pattern.compile("\\b(?:evidence|advice|inWords|inBrief|proof|why|text|getMessage)\\(\\)\\)?\\s*\\.(?:toLowerCase\\([^)]*\\)\\.)?"
             + "(?:contains|startsWith|endsWith|matches|equals|indexOf|lastIndexOf|isEmpty|split|stream|substring|charAt)\\(");
     /** Between processes of the testkit words are all that there is, and the first line of a timeout is promised to programs. */
-    private static final List<String> WORDS_OF_A_PROTOCOL = List.of("LockEngineContract.java");
+    private static final List<String> WORDS_OF_A_PROTOCOL = List.of("LockEngineContract.java", "SharedModeContract.java");
     /** It shortens the text that its own method has just found. */
     private static final String OWN_WORDS = "e.getMessage().substring(0, e.getMessage().length() - ";
 
