@@ -250,10 +250,10 @@ final class ReaderTable implements HoldStatements {
     private record Left(Set<UUID> gone, Set<String> freed, Set<String> undecided) {
     }
 
-    /** The last reader frees the lock. */
+    /** The last reader frees the lock. Waits for others that come and go, as the release of an exclusive holder does. */
     @Override
     public void release(String name, UUID id, Duration limit) throws SQLException {
-        remove(List.of(name), List.of(id), " ", limit);
+        remove(List.of(name), List.of(id), "", limit);
     }
 
     @Override
@@ -286,7 +286,7 @@ final class ReaderTable implements HoldStatements {
     private Left removeOnce(Collection<String> names, Collection<UUID> ids, String skip, String last, Duration limit) throws SQLException {
         String sql = "WITH seen AS MATERIALIZED (SELECT s.name, s.xmin AS version FROM " + locks + " s WHERE s.name = ANY (?::text[])), "
                 + "locked AS MATERIALIZED (SELECT l.name, l.holder AS period, l.token, l.xmin AS version FROM " + locks + " l WHERE l.name = ANY (?::text[]) "
-                + "AND l.holder = l.process AND " + LockTable.NOT_DURABLE + " AND " + LockTable.IMPATIENT + " ORDER BY l.name FOR NO KEY UPDATE" + skip + "), "
+                + "AND l.holder = l.process AND " + LockTable.NOT_DURABLE + " ORDER BY l.name FOR NO KEY UPDATE" + skip + "), "
                 + "gone AS (DELETE FROM " + readers + " r USING locked WHERE r.name = locked.name AND (r.period <> locked.period "
                 + "OR r.lease_until <= clock_timestamp() OR r.holder = ANY (?::uuid[])) RETURNING r.*), "
                 + "stay AS MATERIALIZED (SELECT locked.name, (SELECT max(r.lease_until) FROM " + readers + " r WHERE r.name = locked.name AND r.period = locked.period "
